@@ -1,0 +1,203 @@
+#include "client/cli/generate_options.h"
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <cstdint>
+#include <utility>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+#include "client/cli/text.h"
+
+namespace darkroom {
+namespace {
+
+using Request = v1::GenerateImagesRequest;
+constexpr int kMaxPrompts = 1 << 20;  // More than a command line holds.
+constexpr size_t kValueInErrors = 40;
+
+// Sets a request's field from the text; false when it is no such value.
+using Setter = absl::FunctionRef<bool(absl::string_view text, Request& request)>;
+
+absl::Status BadValue(absl::string_view flag, absl::string_view text, absl::string_view expected) {
+  return absl::InvalidArgumentError(absl::StrCat(
+      flag, ": \"", ForTerminal(Shortened(text, kValueInErrors)), "\" is not ", expected));
+}
+
+// Applies a list flag: its one value to all requests, or one value to each.
+absl::Status SetEach(absl::string_view flag, const std::optional<std::string>& list,
+                     absl::string_view expected, std::vector<Request>& requests, Setter set) {
+  if (!list.has_value()) return absl::OkStatus();
+  const std::vector<std::string> values = absl::StrSplit(*list, ',');
+  if (values.size() != 1 && values.size() != requests.size()) {
+    return absl::InvalidArgumentError(absl::StrCat(flag, " has ", values.size(), " values for ",
+                                                   requests.size(),
+                                                   " prompts: give one for all, or one for each"));
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const std::string& value = values.size() == 1 ? values[0] : values[i];
+    if (!set(value, requests[i])) return BadValue(flag, value, expected);
+  }
+  return absl::OkStatus();
+}
+
+bool SetSeed(absl::string_view text, Request& request) {
+  uint64_t seed = 0;
+  if (!absl::SimpleAtoi(text, &seed)) return false;
+  request.set_seed(seed);
+  return true;
+}
+
+bool SetSteps(absl::string_view text, Request& request) {
+  uint32_t steps = 0;
+  if (!absl::SimpleAtoi(text, &steps)) return false;
+  request.set_num_inference_steps(steps);
+  return true;
+}
+
+bool SetGuidance(absl::string_view text, Request& request) {
+  double guidance = 0;
+  if (!absl::SimpleAtod(text, &guidance) || !std::isfinite(guidance)) return false;
+  request.set_guidance_scale(guidance);
+  return true;
+}
+
+bool SetNumImages(absl::string_view text, Request& request) {
+  uint32_t count = 0;
+  if (!absl::SimpleAtoi(text, &count)) return false;
+  request.set_num_images(count);
+  return true;
+}
+
+bool SetSize(absl::string_view text, Request& request) {
+  const std::pair<absl::string_view, absl::string_view> sides =
+      absl::StrSplit(text, absl::MaxSplits('x', 1));
+  uint32_t width = 0;
+  uint32_t height = 0;
+  if (!absl::SimpleAtoi(sides.first, &width)) return false;
+  if (!absl::SimpleAtoi(sides.second, &height)) return false;
+  request.set_width(width);
+  request.set_height(height);
+  return true;
+}
+
+// "dpmpp-2m" for SCHEDULER_DPMPP_2M.
+std::string SchedulerFlag(v1::Scheduler scheduler) {
+  const std::string name = absl::AsciiStrToLower(v1::Scheduler_Name(scheduler));
+  return absl::StrReplaceAll(name, {{"scheduler_", ""}, {"_", "-"}});
+}
+
+std::vector<std::string> SchedulerFlags() {
+  std::vector<std::string> names;
+  for (int number = v1::Scheduler_MIN + 1; number <= v1::Scheduler_MAX; ++number) {
+    if (!v1::Scheduler_IsValid(number)) continue;
+    names.push_back(SchedulerFlag(static_cast<v1::Scheduler>(number)));
+  }
+  return names;
+}
+
+bool SetScheduler(absl::string_view text, Request& request) {
+  const std::string name =
+      absl::StrReplaceAll(absl::AsciiStrToLower(text), {{"scheduler_", ""}, {"_", "-"}});
+  for (int number = v1::Scheduler_MIN + 1; number <= v1::Scheduler_MAX; ++number) {
+    const auto scheduler = static_cast<v1::Scheduler>(number);
+    if (!v1::Scheduler_IsValid(number) || SchedulerFlag(scheduler) != name) continue;
+    request.set_scheduler(scheduler);
+    return true;
+  }
+  return false;
+}
+
+bool SetFormat(absl::string_view text, Request& request) {
+  const bool raw = text == "raw";
+  if (!raw && text != "png") return false;
+  request.mutable_output()->set_format(raw ? v1::IMAGE_FORMAT_RAW_RGB : v1::IMAGE_FORMAT_PNG);
+  return true;
+}
+
+bool SetNegative(absl::string_view text, Request& request) {
+  if (!IsUtf8(text)) return false;
+  request.set_negative_prompt(std::string(text));
+  return true;
+}
+
+// Applies a flag whose one value, commas and all, goes to every request.
+absl::Status SetAll(absl::string_view flag, const std::optional<std::string>& value,
+                    absl::string_view expected, std::vector<Request>& requests, Setter set) {
+  if (!value.has_value()) return absl::OkStatus();
+  for (Request& request : requests) {
+    if (!set(*value, request)) return BadValue(flag, *value, expected);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void AddGenerateFlags(CLI::App& command, GenerateFlags& flags) {
+  // CLI11 drops an empty value on its way into an optional, but `--negative ""` is not no negative.
+  const auto add = [&command](const std::string& name, std::optional<std::string>& value,
+                              const std::string& type, const std::string& help) {
+    const auto assign = [&value](const std::string& text) { value = text; };
+    command.add_option_function<std::string>(name, assign, help)->type_name(type);
+  };
+  // Not a vector, or CLI11 would take a prompt in square brackets for a list.
+  const CLI::callback_t take_prompts = [&flags](const CLI::results_t& prompts) {
+    flags.prompts = prompts;
+    return true;
+  };
+  command.add_option("PROMPT", take_prompts, "What to show; one request for each, sent at once")
+      ->required()
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->expected(kMaxPrompts, /*no maximum*/ -1);
+  add("--seed", flags.seed, "S[,S...]", "Seed of the first image; default: drawn by the server");
+  add("--num-images", flags.num_images, "N", "Images for each prompt, from seeds S, S+1, ...");
+  add("--steps", flags.steps, "N[,N...]", "Denoising steps; default: the model's");
+  add("--guidance", flags.guidance, "G[,G...]", "Guidance scale; default: the model's");
+  add("--size", flags.size, "WxH", "Pixels, multiples of 8; default: the model's");
+  add("--negative", flags.negative, "TEXT", "What to avoid");
+  add("--scheduler", flags.scheduler, "NAME", absl::StrJoin(SchedulerFlags(), ", "));
+  command.add_option("--format", flags.format, "png or raw (height x width x 3 bytes)")
+      ->type_name("NAME")
+      ->capture_default_str();
+  command.add_option("--output", flags.output, "Folder for the images, made if need be")
+      ->type_name("DIR")
+      ->capture_default_str();
+  command.add_flag("--grid{contact-sheet.png}", flags.grid,
+                   "Also all images on one contact sheet in the folder; --grid=FILE names it");
+  command.footer(
+      "A list has one value for all prompts or one for each. A prompt that starts with a "
+      "dash goes\nbehind --, as in: darkroom generate --steps 30 -- \"--a dashing fox\"");
+}
+
+absl::StatusOr<std::vector<Request>> MakeRequests(const GenerateFlags& flags) {
+  std::vector<Request> requests;
+  for (const std::string& prompt : flags.prompts) {
+    if (!IsUtf8(prompt)) return BadValue("PROMPT", prompt, "UTF-8 text");
+    requests.emplace_back().set_prompt(prompt);
+  }
+  const absl::Status results[] = {
+      SetEach("--seed", flags.seed, "a whole number below 2^64", requests, SetSeed),
+      SetEach("--steps", flags.steps, "a whole number", requests, SetSteps),
+      SetEach("--guidance", flags.guidance, "a finite number", requests, SetGuidance),
+      SetAll("--num-images", flags.num_images, "a whole number", requests, SetNumImages),
+      SetAll("--size", flags.size, "a WIDTHxHEIGHT", requests, SetSize),
+      SetAll("--negative", flags.negative, "UTF-8 text", requests, SetNegative),
+      SetAll("--scheduler", flags.scheduler,
+             absl::StrCat("one of ", absl::StrJoin(SchedulerFlags(), ", ")), requests,
+             SetScheduler),
+      SetAll("--format", flags.format, "png or raw", requests, SetFormat),
+  };
+  for (const absl::Status& result : results) {
+    if (!result.ok()) return result;
+  }
+  return requests;
+}
+
+}  // namespace darkroom

@@ -1,0 +1,106 @@
+#include "client/cpp/image_client.h"
+
+#include <grpcpp/client_context.h>
+#include <grpcpp/create_channel.h>
+#include <grpcpp/security/credentials.h>
+
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/synchronization/notification.h"
+#include "client/cpp/rpc_status.h"
+
+namespace darkroom {
+namespace {
+
+constexpr int kMaxReplyBytes = 64 << 20;
+
+bool IsLoopback(const std::string& server) {
+  return absl::StartsWith(server, "127.") || absl::StartsWith(server, "localhost:") ||
+         absl::StartsWith(server, "[::1]:");
+}
+
+std::shared_ptr<grpc::Channel> Connect(const std::string& server) {
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(kMaxReplyBytes);
+  // gRPC would take http_proxy from the environment, but no proxy reaches our own loopback.
+  if (IsLoopback(server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+}
+
+}  // namespace
+
+struct ImageClient::Call {
+  grpc::ClientContext context;
+  v1::GenerateImagesRequest request;
+  v1::GenerateImagesResponse response;
+  Callback done;
+};
+
+ImageClient::ImageClient(const std::string& server) : ImageClient(Connect(server)) {}
+
+ImageClient::ImageClient(std::shared_ptr<grpc::ChannelInterface> channel)
+    : stub_(v1::ImageGenerationService::NewStub(channel)) {}
+
+ImageClient::~ImageClient() {
+  CancelAll();
+  absl::MutexLock lock(&mu_);
+  mu_.Await(absl::Condition(
+      +[](decltype(in_flight_)* calls) { return calls->empty(); }, &in_flight_));
+}
+
+void ImageClient::GenerateImages(v1::GenerateImagesRequest request, Callback done,
+                                 absl::Time deadline) {
+  auto call = std::make_shared<Call>();
+  call->request = std::move(request);
+  call->done = std::move(done);
+  if (deadline != absl::InfiniteFuture()) call->context.set_deadline(absl::ToChronoTime(deadline));
+  {
+    absl::MutexLock lock(&mu_);
+    in_flight_.insert(call);
+  }
+  stub_->async()->GenerateImages(
+      &call->context, &call->request, &call->response,
+      [this, call](const grpc::Status& status) { Finish(call, status); });
+}
+
+ImageClient::Reply ImageClient::GenerateImages(v1::GenerateImagesRequest request,
+                                               absl::Time deadline) {
+  std::optional<Reply> result;
+  absl::Notification ended;
+  GenerateImages(
+      std::move(request),
+      [&](Reply reply) {
+        result = std::move(reply);
+        ended.Notify();
+      },
+      deadline);
+  ended.WaitForNotification();
+  return *std::move(result);
+}
+
+void ImageClient::CancelAll() {
+  std::vector<std::shared_ptr<Call>> calls;
+  {
+    absl::MutexLock lock(&mu_);
+    calls.assign(in_flight_.begin(), in_flight_.end());
+  }
+  // Outside the lock: cancelling may run a call's end on this thread.
+  for (const std::shared_ptr<Call>& call : calls) call->context.TryCancel();
+}
+
+void ImageClient::Finish(const std::shared_ptr<Call>& call, const grpc::Status& status) {
+  Callback done = std::exchange(call->done, nullptr);
+  if (status.ok()) {
+    std::move(done)(std::move(call->response));
+  } else {
+    std::move(done)(FromRpcStatus(status));
+  }
+  done = nullptr;  // What the callback holds goes before the destructor may return.
+  absl::MutexLock lock(&mu_);
+  in_flight_.erase(call);
+}
+
+}  // namespace darkroom

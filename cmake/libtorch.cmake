@@ -1,0 +1,23 @@
+# LibTorch from PyPI's torch wheel, as the imported target darkroom::torch_cpu.
+#
+# find_package(Torch) is no help here: it demands a CUDA toolkit even for a CPU program. The wheel's
+# include folder carries old protobuf and fmt headers, so it is searched after the system's own.
+file(GLOB _site_packages ${CMAKE_SOURCE_DIR}/.venv/lib/python3.*/site-packages)
+set(DARKROOM_TORCH_ROOT "${_site_packages}/torch" CACHE PATH "Folder of the torch wheel")
+if(NOT EXISTS ${DARKROOM_TORCH_ROOT}/lib/libtorch_cpu.so)
+  message(FATAL_ERROR "No LibTorch in ${DARKROOM_TORCH_ROOT}: run `make build`, which installs it.")
+endif()
+
+foreach(_name c10 torch_cpu)
+  add_library(darkroom::${_name} SHARED IMPORTED)
+  set_target_properties(darkroom::${_name} PROPERTIES
+    IMPORTED_LOCATION ${DARKROOM_TORCH_ROOT}/lib/lib${_name}.so
+    IMPORTED_NO_SONAME OFF)
+endforeach()
+
+target_link_libraries(darkroom::torch_cpu INTERFACE darkroom::c10)
+target_compile_options(darkroom::torch_cpu INTERFACE
+  "SHELL:-idirafter ${DARKROOM_TORCH_ROOT}/include")
+# The wheel's CUDA runtime libraries are found through the wheel's own run path, not the linker's.
+target_link_options(darkroom::torch_cpu INTERFACE
+  -Wl,--allow-shlib-undefined -Wl,-rpath,${DARKROOM_TORCH_ROOT}/lib)

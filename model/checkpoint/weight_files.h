@@ -1,0 +1,23 @@
+#ifndef DARKROOM_MODEL_CHECKPOINT_WEIGHT_FILES_H_
+#define DARKROOM_MODEL_CHECKPOINT_WEIGHT_FILES_H_
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/checkpoint/safetensors.h"
+
+namespace darkroom {
+
+// Opens the weights of one component folder as diffusers and transformers save them: NAME.safetensors
+// or the shards of NAME.safetensors.index.json, else the same with `.fp16`. `stem` is NAME,
+// "diffusion_pytorch_model" or "model".
+//
+// Pickle files (.bin, .ckpt, .pt) are never opened: a folder that has only those is refused with a
+// hint to convert them.
+absl::StatusOr<std::vector<SafetensorsFile>> OpenWeightFiles(const std::string& folder,
+                                                             const std::string& stem);
+
+}  // namespace darkroom
+
+#endif  // DARKROOM_MODEL_CHECKPOINT_WEIGHT_FILES_H_

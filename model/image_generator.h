@@ -1,0 +1,102 @@
+#ifndef DARKROOM_MODEL_IMAGE_GENERATOR_H_
+#define DARKROOM_MODEL_IMAGE_GENERATOR_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace darkroom {
+
+// How the steps spread over the training timesteps (Table 2 of arXiv 2305.08891).
+enum class TimestepSpacing { kLeading, kTrailing, kLinspace };
+
+struct ImageSize {
+  int height = 0;
+  int width = 0;
+};
+
+// What SDXL is told of an image's history: the six time ids of StableDiffusionXLPipeline, pixels.
+struct MicroConditioning {
+  ImageSize original_size;
+  int crop_top = 0;
+  int crop_left = 0;
+  ImageSize target_size;
+};
+
+// Everything that decides one image. Defaults are resolved and limits checked before it gets here.
+struct ImageRequest {
+  std::string prompt;
+  std::string prompt_2;  // Empty: `prompt`.
+  // Absent: zeros where the checkpoint says so, else the empty prompt.
+  std::optional<std::string> negative_prompt;
+  std::string negative_prompt_2;  // Empty: `negative_prompt`.
+  ImageSize size;                 // Multiples of ModelInfo::size_multiple.
+  int steps = 1;
+  double guidance_scale = 1;  // At most 1: no guidance.
+  uint64_t seed = 0;
+  std::optional<TimestepSpacing> spacing;  // Absent: the checkpoint's.
+  MicroConditioning conditioning;
+  MicroConditioning negative_conditioning;
+};
+
+// 8-bit RGB, row by row from the top: [height, width, 3].
+struct RgbImage {
+  ImageSize size;
+  std::vector<uint8_t> pixels;
+};
+
+struct ModelInfo {
+  std::string id;
+  std::string device;  // "cpu".
+  std::string dtype;   // "float32".
+  ImageSize default_size;
+  int size_multiple = 8;  // Heights and widths are multiples of this.
+  int latent_factor = 8;  // Pixels per latent, in each direction.
+};
+
+// One image under way. Made by Start, owned by the caller, and touched by its generator's calls alone.
+class ImageInProgress {
+ public:
+  virtual ~ImageInProgress() = default;
+
+  // Tokens cut from the longest of its prompts.
+  virtual int truncated_tokens() const = 0;
+};
+
+// The port that the server sees: makes images, several in one pass.
+//
+// Not thread-safe: one thread, one call at a time. Rows may differ in all but their size, and no
+// row's image depends on the others' presence beyond float rounding. A failed call changes nothing.
+class ImageGenerator {
+ public:
+  virtual ~ImageGenerator() = default;
+
+  // Constant; from any thread.
+  virtual const ModelInfo& info() const = 0;
+
+  // Number of Step calls from Start to Finish; from any thread. Not always the requested steps, for
+  // diffusers' trailing spacing now and then rounds to one more.
+  virtual int StepCount(const ImageRequest& request) const = 0;
+
+  // Encodes the prompts and draws the noise; one result for each request, in order.
+  virtual absl::StatusOr<std::vector<std::unique_ptr<ImageInProgress>>> Start(
+      std::span<const ImageRequest* const> requests) = 0;
+
+  // One denoising step of every row, each at its own timestep, in one UNet pass. Every row has
+  // steps left, and all have the same size.
+  virtual absl::Status Step(std::span<ImageInProgress* const> rows) = 0;
+
+  // The images of rows without steps left, in order.
+  virtual absl::StatusOr<std::vector<RgbImage>> Finish(
+      std::span<ImageInProgress* const> rows) = 0;
+};
+
+}  // namespace darkroom
+
+#endif  // DARKROOM_MODEL_IMAGE_GENERATOR_H_

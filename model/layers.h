@@ -1,0 +1,71 @@
+#ifndef DARKROOM_MODEL_LAYERS_H_
+#define DARKROOM_MODEL_LAYERS_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+#include "model/checkpoint/weights.h"
+
+namespace darkroom {
+
+// The layers that every network here is built from. A constructor takes its weights from the scope's
+// keys `weight` and `bias`, as torch.nn names them; Forward may run on several threads.
+
+// [..., in] -> [..., out].
+class Linear {
+ public:
+  Linear(const WeightScope& weights, int64_t in, int64_t out, bool has_bias = true);
+  at::Tensor Forward(const at::Tensor& x) const;
+
+ private:
+  at::Tensor weight_, bias_;
+};
+
+// Square kernel, zero padding: [batch, in, height, width] -> [batch, out, ...].
+class Conv2d {
+ public:
+  struct Shape {
+    int64_t kernel = 1;
+    int64_t stride = 1;
+    int64_t padding = 0;
+  };
+  Conv2d(const WeightScope& weights, int64_t in, int64_t out, const Shape& shape);
+  at::Tensor Forward(const at::Tensor& x) const;
+
+ private:
+  Shape shape_;
+  at::Tensor weight_, bias_;
+};
+
+// 3x3, same size.
+inline constexpr Conv2d::Shape kConv3x3 = {.kernel = 3, .stride = 1, .padding = 1};
+inline constexpr Conv2d::Shape kConv1x1 = {.kernel = 1, .stride = 1, .padding = 0};
+
+// Over the channels of [batch, channels, ...].
+class GroupNorm {
+ public:
+  GroupNorm(const WeightScope& weights, int64_t groups, int64_t channels, double epsilon);
+  at::Tensor Forward(const at::Tensor& x) const;
+
+ private:
+  int64_t groups_;
+  double epsilon_;
+  at::Tensor weight_, bias_;
+};
+
+// Over the last dimension of [..., channels].
+class LayerNorm {
+ public:
+  LayerNorm(const WeightScope& weights, int64_t channels, double epsilon);
+  at::Tensor Forward(const at::Tensor& x) const;
+
+ private:
+  int64_t channels_;
+  double epsilon_;
+  at::Tensor weight_, bias_;
+};
+
+}  // namespace darkroom
+
+#endif  // DARKROOM_MODEL_LAYERS_H_

@@ -1,0 +1,91 @@
+#include "model/sdxl_checkpoint.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "model/checkpoint/config_reader.h"
+
+namespace darkroom {
+namespace {
+
+struct ModelIndex {
+  bool zeros_for_absent_negative = true;
+};
+
+absl::StatusOr<ModelIndex> ReadModelIndex(const std::string& folder) {
+  absl::StatusOr<ConfigReader> reader = ConfigReader::Open(folder + "/model_index.json");
+  if (!reader.ok()) return reader.status();
+  const std::string kind = reader->String("_class_name", "");
+  if (kind != "StableDiffusionXLPipeline") {
+    reader->Refuse(absl::StrCat("_class_name = \"", kind.substr(0, 64),
+                                "\" is not StableDiffusionXLPipeline"));
+  }
+  reader->Expect("scheduler", {{"diffusers", "EulerDiscreteScheduler"}});
+  reader->Expect("text_encoder", {{"transformers", "CLIPTextModel"}});
+  reader->Expect("text_encoder_2", {{"transformers", "CLIPTextModelWithProjection"}});
+  reader->Expect("tokenizer", {{"transformers", "CLIPTokenizer"}});
+  reader->Expect("tokenizer_2", {{"transformers", "CLIPTokenizer"}});
+  reader->Expect("unet", {{"diffusers", "UNet2DConditionModel"}});
+  reader->Expect("vae", {{"diffusers", "AutoencoderKL"}});
+  // The watermark is a choice of diffusers' callers; the others are null in SDXL.
+  reader->Ignore({"add_watermarker", "feature_extractor", "image_encoder"});
+  const ModelIndex index{reader->Bool("force_zeros_for_empty_prompt", true)};
+  if (absl::Status s = reader->Finish(); !s.ok()) return s;
+  return index;
+}
+
+std::string FolderName(absl::string_view folder) {
+  while (absl::EndsWith(folder, "/")) folder.remove_suffix(1);
+  return std::string(folder.substr(folder.rfind('/') + 1));
+}
+
+// Refuses parts that were not made for each other, in words instead of at the first matrix product.
+absl::Status CheckFit(const SdxlCheckpoint& checkpoint) {
+  const UNetConfig& unet = checkpoint.unet.config();
+  const PromptEncoder& prompts = checkpoint.prompts;
+  for (const int64_t width : unet.context_width) {
+    if (width == prompts.width()) continue;
+    return absl::InvalidArgumentError(absl::StrCat("unet: cross_attention_dim is ", width,
+                                                   ", the text encoders give ", prompts.width()));
+  }
+  if (unet.added_width != 6 * unet.time_id_width + prompts.projection()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("unet: projection_class_embeddings_input_dim is ", unet.added_width,
+                     ", not 6 x addition_time_embed_dim ", unet.time_id_width,
+                     " + the projection of text_encoder_2 ", prompts.projection()));
+  }
+  const int64_t latents = checkpoint.vae.config().latent_channels;
+  if (unet.in_channels != latents || unet.out_channels != latents) {
+    return absl::InvalidArgumentError(absl::StrCat("unet: in_channels ", unet.in_channels,
+                                                   " and out_channels ", unet.out_channels,
+                                                   " must equal the VAE's ", latents));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<SdxlCheckpoint> SdxlCheckpoint::Load(const std::string& folder) {
+  absl::StatusOr<ModelIndex> index = ReadModelIndex(folder);
+  if (!index.ok()) return index.status();
+  absl::StatusOr<EulerConfig> scheduler =
+      EulerConfig::Read(folder + "/scheduler/scheduler_config.json");
+  if (!scheduler.ok()) return scheduler.status();
+  absl::StatusOr<PromptEncoder> prompts = PromptEncoder::Load(folder);
+  if (!prompts.ok()) return prompts.status();
+  absl::StatusOr<UNet> unet = UNet::Load(folder + "/unet");
+  if (!unet.ok()) return unet.status();
+  absl::StatusOr<VaeDecoder> vae = VaeDecoder::Load(folder + "/vae");
+  if (!vae.ok()) return vae.status();
+  SdxlCheckpoint checkpoint{.id = FolderName(folder),
+                            .zeros_for_absent_negative = index->zeros_for_absent_negative,
+                            .prompts = *std::move(prompts),
+                            .unet = *std::move(unet),
+                            .vae = *std::move(vae),
+                            .scheduler = EulerDiscrete(*scheduler)};
+  if (absl::Status s = CheckFit(checkpoint); !s.ok()) return s;
+  return checkpoint;
+}
+
+}  // namespace darkroom

@@ -1,0 +1,89 @@
+#include "model/text/prompt_encoder.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "model/checkpoint/weights.h"
+
+namespace darkroom {
+namespace {
+
+struct LoadedEncoder {
+  TextEncoderConfig config;
+  TextEncoder encoder;
+};
+
+absl::StatusOr<LoadedEncoder> LoadEncoder(const std::string& folder, bool projected) {
+  absl::StatusOr<TextEncoderConfig> config = TextEncoderConfig::Read(folder + "/config.json");
+  if (!config.ok()) return config.status();
+  absl::StatusOr<Weights> weights = Weights::Open(folder, "model");
+  if (!weights.ok()) return weights.status();
+  // Positions were stored as a buffer by transformers before 4.31.
+  weights->Ignore("text_model.embeddings.position_ids");
+  LoadedEncoder loaded{*config, TextEncoder(*config, projected, weights->Root())};
+  if (absl::Status s = weights->CheckComplete(); !s.ok()) return s;
+  return loaded;
+}
+
+absl::Status CheckFit(const std::string& folder, const ClipTokenizer& tokenizer,
+                      const TextEncoderConfig& config) {
+  if (tokenizer.length() == config.length) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat(folder, ": the encoder takes ", config.length, " tokens, its tokenizer gives ",
+                   tokenizer.length()));
+}
+
+}  // namespace
+
+absl::StatusOr<PromptEncoder> PromptEncoder::Load(const std::string& checkpoint) {
+  absl::StatusOr<ClipTokenizer> tokenizer = ClipTokenizer::Load(checkpoint + "/tokenizer");
+  if (!tokenizer.ok()) return tokenizer.status();
+  absl::StatusOr<ClipTokenizer> tokenizer_2 = ClipTokenizer::Load(checkpoint + "/tokenizer_2");
+  if (!tokenizer_2.ok()) return tokenizer_2.status();
+  const std::string folder = checkpoint + "/text_encoder";
+  const std::string folder_2 = checkpoint + "/text_encoder_2";
+  absl::StatusOr<LoadedEncoder> encoder = LoadEncoder(folder, /*projected=*/false);
+  if (!encoder.ok()) return encoder.status();
+  absl::StatusOr<LoadedEncoder> encoder_2 = LoadEncoder(folder_2, /*projected=*/true);
+  if (!encoder_2.ok()) return encoder_2.status();
+  if (absl::Status s = CheckFit(folder, *tokenizer, encoder->config); !s.ok()) return s;
+  if (absl::Status s = CheckFit(folder_2, *tokenizer_2, encoder_2->config); !s.ok()) return s;
+  return PromptEncoder({*std::move(tokenizer), std::move(encoder->encoder)},
+                       {*std::move(tokenizer_2), std::move(encoder_2->encoder)},
+                       encoder->config.width + encoder_2->config.width,
+                       encoder_2->config.projection);
+}
+
+PromptEncoder::PromptEncoder(Tower first, Tower second, int64_t width, int64_t projection)
+    : first_(std::move(first)), second_(std::move(second)), width_(width), projection_(projection) {}
+
+std::vector<PromptEmbedding> PromptEncoder::Encode(std::span<const PromptTexts> prompts) const {
+  if (prompts.empty()) return {};
+  std::vector<PromptEmbedding> embeddings(prompts.size());
+  std::vector<at::Tensor> ids, ids_2;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    const ClipTokenizer::Tokens tokens = first_.tokenizer.Encode(prompts[i].first);
+    const ClipTokenizer::Tokens tokens_2 = second_.tokenizer.Encode(prompts[i].second);
+    ids.push_back(at::tensor(tokens.ids, at::kLong));
+    ids_2.push_back(at::tensor(tokens_2.ids, at::kLong));
+    embeddings[i].truncated = std::max(tokens.truncated, tokens_2.truncated);
+  }
+  const TextEncoder::Output output = first_.encoder.Forward(at::stack(ids));
+  const TextEncoder::Output output_2 = second_.encoder.Forward(at::stack(ids_2));
+  const at::Tensor tokens = at::cat({output.penultimate, output_2.penultimate}, -1);
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    embeddings[i].tokens = tokens[static_cast<int64_t>(i)];
+    embeddings[i].pooled = output_2.pooled[static_cast<int64_t>(i)];
+  }
+  return embeddings;
+}
+
+PromptEmbedding PromptEncoder::Zeros() const {
+  return {.tokens = at::zeros({first_.tokenizer.length(), width_}),
+          .pooled = at::zeros({projection_})};
+}
+
+}  // namespace darkroom

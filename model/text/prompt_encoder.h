@@ -1,0 +1,59 @@
+#ifndef DARKROOM_MODEL_TEXT_PROMPT_ENCODER_H_
+#define DARKROOM_MODEL_TEXT_PROMPT_ENCODER_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "model/text/clip_tokenizer.h"
+#include "model/text/text_encoder.h"
+
+namespace darkroom {
+
+// What the UNet is told of a prompt.
+struct PromptEmbedding {
+  at::Tensor tokens;  // Both encoders' penultimate states side by side: [length, width].
+  at::Tensor pooled;  // The second encoder's: [projection].
+  int truncated = 0;  // Tokens cut from the longer text.
+};
+
+// One prompt, a text for each encoder.
+struct PromptTexts {
+  std::string first;
+  std::string second;
+};
+
+// SDXL's pair of tokenizers and text encoders (StableDiffusionXLPipeline.encode_prompt).
+class PromptEncoder {
+ public:
+  // Reads tokenizer, tokenizer_2, text_encoder and text_encoder_2 of a checkpoint folder.
+  static absl::StatusOr<PromptEncoder> Load(const std::string& checkpoint);
+
+  // All prompts in one pass of each encoder, in order.
+  std::vector<PromptEmbedding> Encode(std::span<const PromptTexts> prompts) const;
+
+  // The embedding that stands for "no prompt" where the checkpoint wants zeros.
+  PromptEmbedding Zeros() const;
+
+  int64_t width() const { return width_; }
+  int64_t projection() const { return projection_; }
+
+ private:
+  struct Tower {
+    ClipTokenizer tokenizer;
+    TextEncoder encoder;
+  };
+
+  PromptEncoder(Tower first, Tower second, int64_t width, int64_t projection);
+
+  Tower first_, second_;
+  int64_t width_, projection_;
+};
+
+}  // namespace darkroom
+
+#endif  // DARKROOM_MODEL_TEXT_PROMPT_ENCODER_H_

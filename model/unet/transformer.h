@@ -1,0 +1,54 @@
+#ifndef DARKROOM_MODEL_UNET_TRANSFORMER_H_
+#define DARKROOM_MODEL_UNET_TRANSFORMER_H_
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "model/checkpoint/weights.h"
+#include "model/layers.h"
+#include "model/unet/attention.h"
+
+namespace darkroom {
+
+// Lets every pixel attend to all others and to the prompt; diffusers' Transformer2DModel.
+class Transformer {
+ public:
+  struct Shape {
+    int64_t width = 0;          // Channels.
+    int64_t context_width = 0;  // Of the prompt embedding.
+    int64_t heads = 1;
+    int64_t layers = 1;
+    int64_t groups = 32;
+    bool linear_projection = false;  // Channels are projected as tokens, else by a 1x1 convolution.
+  };
+  Transformer(const Shape& shape, const WeightScope& weights);
+
+  // x: [samples, width, h, w], context: [samples, length, context_width]; x's shape returns.
+  at::Tensor Forward(const at::Tensor& x, const at::Tensor& context) const;
+
+ private:
+  // diffusers' BasicTransformerBlock.
+  class Layer {
+   public:
+    Layer(const Shape& shape, const WeightScope& weights);
+    // tokens: [samples, n, width]; the same shape returns.
+    at::Tensor Forward(const at::Tensor& tokens, const at::Tensor& context) const;
+
+   private:
+    LayerNorm norm1_, norm2_, norm3_;
+    Attention self_, cross_;
+    GatedFeedForward feed_forward_;
+  };
+
+  GroupNorm norm_;
+  std::optional<Linear> linear_in_, linear_out_;
+  std::optional<Conv2d> conv_in_, conv_out_;
+  std::vector<Layer> layers_;
+};
+
+}  // namespace darkroom
+
+#endif  // DARKROOM_MODEL_UNET_TRANSFORMER_H_

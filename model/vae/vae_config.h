@@ -1,0 +1,32 @@
+#ifndef DARKROOM_MODEL_VAE_VAE_CONFIG_H_
+#define DARKROOM_MODEL_VAE_VAE_CONFIG_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+namespace darkroom {
+
+// config.json of an AutoencoderKL; channels from the largest resolution to the smallest.
+struct VaeConfig {
+  int64_t image_channels = 3;
+  int64_t latent_channels = 4;
+  std::vector<int64_t> channels;
+  int64_t resnets = 1;  // layers_per_block; the decoder has one more.
+  int64_t groups = 32;
+  bool mid_attention = true;
+  bool post_quant_conv = true;
+  double scaling_factor = 0.18215;
+
+  // Pixels per latent, in each direction.
+  int64_t factor() const { return int64_t{1} << (channels.size() - 1); }
+
+  // INVALID_ARGUMENT naming everything that is not supported.
+  static absl::StatusOr<VaeConfig> Read(const std::string& path);
+};
+
+}  // namespace darkroom
+
+#endif  // DARKROOM_MODEL_VAE_VAE_CONFIG_H_

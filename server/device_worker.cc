@@ -1,0 +1,147 @@
+#include "server/device_worker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "server/status_details.h"
+
+namespace darkroom {
+namespace {
+
+// The generator's errors, told apart from the queue's.
+absl::Status AsDeviceError(absl::Status status) {
+  if (absl::IsResourceExhausted(status)) {
+    return WithReason(std::move(status), kReasonDeviceOutOfMemory);
+  }
+  return status;
+}
+
+}  // namespace
+
+DeviceWorker::DeviceWorker(ImageGenerator& generator, const BatchOptions& options, Clock& clock,
+                           Metrics& metrics)
+    : generator_(generator),
+      clock_(clock),
+      metrics_(metrics),
+      batcher_(options, clock, *this, metrics) {}
+
+RowId DeviceWorker::ReserveRows(size_t count) {
+  absl::MutexLock lock(&mu_);
+  return std::exchange(next_row_, next_row_ + count);
+}
+
+absl::Status DeviceWorker::Submit(RowId first, std::vector<ImageJob> jobs, absl::Time deadline) {
+  const int factor = generator_.info().latent_factor;
+  const absl::Time now = clock_.TimeNow();
+  std::vector<Row> rows;
+  for (size_t i = 0; i < jobs.size(); ++i) {
+    const ImageSize& size = jobs[i].request.size;
+    rows.push_back({.id = first + i,
+                    .key = {size.height / factor, size.width / factor},
+                    .steps = generator_.StepCount(jobs[i].request),
+                    .pixels = int64_t{size.height} * size.width,
+                    .deadline = deadline});
+  }
+  {
+    absl::MutexLock lock(&mu_);
+    for (size_t i = 0; i < jobs.size(); ++i) {
+      auto work = std::make_unique<Work>();
+      work->job = std::move(jobs[i]);
+      work->accepted = now;
+      work_.emplace(first + i, std::move(work));
+    }
+  }
+  const size_t count = rows.size();
+  const absl::Status status = batcher_.Submit(std::move(rows));
+  if (!status.ok()) {
+    for (size_t i = 0; i < count; ++i) Remove(first + i);
+  }
+  return status;
+}
+
+void DeviceWorker::Cancel(RowId first, size_t count) {
+  std::vector<RowId> rows;
+  for (size_t i = 0; i < count; ++i) rows.push_back(first + i);
+  batcher_.Cancel(rows);
+}
+
+absl::Status DeviceWorker::Start(std::span<const RowId> rows) {
+  const std::vector<Work*> work = Find(rows);
+  std::vector<const ImageRequest*> requests;
+  for (const Work* w : work) requests.push_back(&w->job.request);
+  const absl::Time begin = clock_.TimeNow();
+  auto started = generator_.Start(requests);
+  if (!started.ok()) return AsDeviceError(started.status());
+  const absl::Duration took = clock_.TimeNow() - begin;
+  metrics_.OnStage(Stage::kTextEncode, took);
+  for (size_t i = 0; i < work.size(); ++i) {
+    ImageReport& report = work[i]->result.report;
+    work[i]->row = std::move((*started)[i]);
+    report.queue_wait = begin - work[i]->accepted;
+    report.text_encoding = took;
+    report.truncated_tokens = work[i]->row->truncated_tokens();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DeviceWorker::Step(std::span<const RowId> rows) {
+  const std::vector<Work*> work = Find(rows);
+  std::vector<ImageInProgress*> images;
+  for (const Work* w : work) images.push_back(w->row.get());
+  const absl::Time begin = clock_.TimeNow();
+  if (absl::Status s = generator_.Step(images); !s.ok()) return AsDeviceError(std::move(s));
+  const absl::Duration took = clock_.TimeNow() - begin;
+  metrics_.OnStage(Stage::kDenoiseStep, took);
+  const int size = static_cast<int>(rows.size());
+  for (Work* w : work) {
+    ImageReport& report = w->result.report;
+    report.denoising += took;
+    report.min_batch = report.passes == 0 ? size : std::min(report.min_batch, size);
+    report.max_batch = std::max(report.max_batch, size);
+    report.batch_sum += size;
+    ++report.passes;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status DeviceWorker::Finish(std::span<const RowId> rows) {
+  const std::vector<Work*> work = Find(rows);
+  std::vector<ImageInProgress*> images;
+  for (const Work* w : work) images.push_back(w->row.get());
+  const absl::Time begin = clock_.TimeNow();
+  absl::StatusOr<std::vector<RgbImage>> decoded = generator_.Finish(images);
+  if (!decoded.ok()) return AsDeviceError(decoded.status());
+  const absl::Duration took = clock_.TimeNow() - begin;
+  metrics_.OnStage(Stage::kVaeDecode, took);
+  for (size_t i = 0; i < work.size(); ++i) {
+    work[i]->result.image = std::move((*decoded)[i]);
+    work[i]->result.report.decoding = took;
+  }
+  return absl::OkStatus();
+}
+
+void DeviceWorker::End(RowId row, const absl::Status& status) {
+  const std::unique_ptr<Work> work = Remove(row);
+  if (status.ok()) {
+    metrics_.OnImage();
+    std::move(work->job.done)(std::move(work->result));
+  } else {
+    std::move(work->job.done)(status);
+  }
+}
+
+std::vector<DeviceWorker::Work*> DeviceWorker::Find(std::span<const RowId> rows) {
+  absl::MutexLock lock(&mu_);
+  std::vector<Work*> found;
+  for (const RowId row : rows) found.push_back(work_.at(row).get());
+  return found;
+}
+
+std::unique_ptr<DeviceWorker::Work> DeviceWorker::Remove(RowId row) {
+  absl::MutexLock lock(&mu_);
+  std::unique_ptr<Work> work = std::move(work_.at(row));
+  work_.erase(row);
+  return work;
+}
+
+}  // namespace darkroom

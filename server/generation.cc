@@ -1,0 +1,217 @@
+#include "server/generation.h"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "server/generation_parameters.h"
+#include "server/image_codec.h"
+#include "server/logging.h"
+#include "server/status_details.h"
+
+namespace darkroom {
+namespace {
+
+constexpr absl::Duration kRetryDelay = absl::Seconds(1);
+constexpr char kPushbackKey[] = "grpc-retry-pushback-ms";
+
+// gRPC's deadline on our clock. No deadline is one far away, which must not overflow.
+absl::Time DeadlineOf(const grpc::CallbackServerContext& call, Clock& clock) {
+  const auto left = call.deadline() - std::chrono::system_clock::now();
+  if (call.deadline() == std::chrono::system_clock::time_point::max() ||
+      left > std::chrono::hours(24 * 365)) {
+    return absl::InfiniteFuture();
+  }
+  return clock.TimeNow() + absl::FromChrono(left);
+}
+
+void SetDuration(absl::Duration duration, google::protobuf::Duration* message) {
+  message->set_seconds(absl::ToInt64Seconds(duration));
+  message->set_nanos(
+      static_cast<int32_t>(absl::ToInt64Nanoseconds(duration % absl::Seconds(1))));
+}
+
+}  // namespace
+
+Generation::Generation(const GenerationContext& context, grpc::CallbackServerContext* call,
+                       const v1::GenerateImagesRequest* request,
+                       v1::GenerateImagesResponse* response)
+    : context_(context),
+      call_(call),
+      request_(request),
+      response_(response),
+      arrival_(context.clock.TimeNow()) {
+  context_.metrics.OnCallStarted();
+}
+
+void Generation::Run() {
+  absl::StatusOr<ParsedRequest> parsed = ParseRequest(*request_, context_.model, context_.limits);
+  if (!parsed.ok()) return Answer(parsed.status());
+  parsed_ = *std::move(parsed);
+  response_->set_request_id(parsed_.request_id);
+  for (size_t i = 0; i < parsed_.images.size(); ++i) response_->add_images();
+  reports_.resize(parsed_.images.size());
+  encode_times_.resize(parsed_.images.size());
+  if (absl::Status status = Submit(); !status.ok()) {
+    Answer(WithRetry(std::move(status), kRetryDelay));
+  }
+}
+
+absl::Status Generation::Submit() {
+  const size_t count = parsed_.images.size();
+  const RowId first = context_.worker.ReserveRows(count);
+  std::vector<ImageJob> jobs;
+  for (size_t i = 0; i < count; ++i) {
+    jobs.push_back({.request = parsed_.images[i],
+                    .done = [this, i](absl::StatusOr<FinishedImage> result) {
+                      OnImage(i, std::move(result));
+                    }});
+  }
+  const absl::Time deadline = DeadlineOf(*call_, context_.clock);
+  // Under the lock, so that a cancellation comes wholly before or wholly after: the rows that end
+  // meanwhile wait for it too.
+  absl::MutexLock lock(&mu_);
+  if (cancelled_) return absl::CancelledError("the caller cancelled");
+  waiting_for_ = count;
+  first_row_ = first;
+  return context_.worker.Submit(first, std::move(jobs), deadline);
+}
+
+void Generation::OnImage(size_t index, absl::StatusOr<FinishedImage> result) {
+  if (!result.ok()) {
+    CancelImages();
+    return EndImage(result.status());
+  }
+  reports_[index] = result->report;
+  context_.codecs.Run([this, index, image = std::move(result->image)] {
+    EndImage(Encode(index, image));
+  });
+}
+
+absl::Status Generation::Encode(size_t index, const RgbImage& image) try {
+  const absl::Time begin = context_.clock.TimeNow();
+  const ImageRequest& made_from = parsed_.images[index];
+  v1::Image& reply = *response_->mutable_images(static_cast<int>(index));
+  if (parsed_.format == v1::IMAGE_FORMAT_RAW_RGB) {
+    reply.mutable_data()->assign(image.pixels.begin(), image.pixels.end());
+  } else {
+    const std::vector<PngText> texts = parsed_.embed_parameters
+                                           ? DescribeImage(*request_, made_from, context_.model)
+                                           : std::vector<PngText>();
+    absl::StatusOr<std::string> file = EncodePng(image, texts);
+    if (!file.ok()) return file.status();
+    reply.set_data(*std::move(file));
+  }
+  reply.set_format(parsed_.format);
+  reply.set_seed(made_from.seed);
+  reply.set_index(static_cast<uint32_t>(index));
+  reply.set_width(static_cast<uint32_t>(image.size.width));
+  reply.set_height(static_cast<uint32_t>(image.size.height));
+  reply.set_finish_reason(v1::FINISH_REASON_DONE);
+  encode_times_[index] = context_.clock.TimeNow() - begin;
+  context_.metrics.OnStage(Stage::kEncode, encode_times_[index]);
+  return absl::OkStatus();
+} catch (const std::exception& error) {
+  return absl::InternalError(absl::StrCat("the image could not be packed: ", error.what()));
+}
+
+void Generation::EndImage(const absl::Status& status) {
+  absl::Status answer;
+  {
+    absl::MutexLock lock(&mu_);
+    // The images that we let go after an error end as cancelled: the first error is the reason.
+    first_error_.Update(status);
+    if (--waiting_for_ > 0) return;
+    answer = first_error_;
+  }
+  if (answer.ok()) FillStats();
+  Answer(answer);
+}
+
+void Generation::OnCancel() {
+  {
+    absl::MutexLock lock(&mu_);
+    cancelled_ = true;
+    if (first_row_ == 0) return;  // Submit will see it.
+  }
+  CancelImages();
+}
+
+void Generation::CancelImages() {
+  RowId first = 0;
+  {
+    absl::MutexLock lock(&mu_);
+    first = first_row_;
+  }
+  context_.worker.Cancel(first, parsed_.images.size());
+}
+
+void Generation::FillStats() {
+  const auto slowest = [](const ImageReport& a, const ImageReport& b) {
+    return a.queue_wait + a.text_encoding + a.denoising + a.decoding <
+           b.queue_wait + b.text_encoding + b.denoising + b.decoding;
+  };
+  const ImageReport& report = *std::max_element(reports_.begin(), reports_.end(), slowest);
+  v1::GenerationStats& stats = *response_->mutable_stats();
+  SetDuration(report.queue_wait, stats.mutable_queue_wait());
+  SetDuration(report.text_encoding, stats.mutable_text_encoding());
+  SetDuration(report.denoising, stats.mutable_denoising());
+  SetDuration(report.decoding, stats.mutable_decoding());
+  SetDuration(*std::max_element(encode_times_.begin(), encode_times_.end()),
+              stats.mutable_encoding());
+  SetDuration(context_.clock.TimeNow() - arrival_, stats.mutable_total());
+  v1::GenerationStats::BatchSizes& sizes = *stats.mutable_batch_sizes();
+  int min = reports_.front().min_batch;
+  int max = 0;
+  int64_t sum = 0;
+  int64_t passes = 0;
+  for (const ImageReport& r : reports_) {
+    min = std::min(min, r.min_batch);
+    max = std::max(max, r.max_batch);
+    sum += r.batch_sum;
+    passes += r.passes;
+  }
+  sizes.set_min(static_cast<uint32_t>(min));
+  sizes.set_max(static_cast<uint32_t>(max));
+  sizes.set_mean(static_cast<double>(sum) / static_cast<double>(std::max<int64_t>(passes, 1)));
+  const ImageRequest& image = parsed_.images.front();
+  stats.set_model(context_.model.id);
+  stats.set_generator_device(v1::GENERATOR_DEVICE_CPU);
+  stats.set_dtype(context_.model.dtype);
+  stats.set_scheduler(v1::SCHEDULER_EULER);
+  stats.set_num_inference_steps(static_cast<uint32_t>(image.steps));
+  stats.set_guidance_scale(image.guidance_scale);
+  stats.set_width(static_cast<uint32_t>(image.size.width));
+  stats.set_height(static_cast<uint32_t>(image.size.height));
+  stats.set_truncated_tokens(static_cast<uint32_t>(report.truncated_tokens));
+  stats.set_server_version(DARKROOM_VERSION);
+}
+
+void Generation::Answer(const absl::Status& status) {
+  const absl::Duration took = context_.clock.TimeNow() - arrival_;
+  if (absl::IsResourceExhausted(status)) {
+    const int64_t delay = absl::ToInt64Milliseconds(RetryDelay(status));
+    if (delay > 0) call_->AddTrailingMetadata(kPushbackKey, absl::StrCat(delay));
+  }
+  if (!status.ok()) response_->Clear();
+  Log(status, took);
+  context_.metrics.OnCallEnded(status, took);
+  Finish(ToGrpcStatus(status));  // `this` may be gone.
+}
+
+void Generation::Log(const absl::Status& status, absl::Duration took) const {
+  const absl::string_view message = status.message();
+  LogFields fields = {{"request_id", parsed_.request_id},
+                      {"code", absl::StatusCodeToString(status.code())},
+                      {"images", parsed_.images.size()},
+                      {"total_ms", absl::ToDoubleMilliseconds(took)}};
+  if (!status.ok()) fields["error"] = Shortened({message.data(), message.size()}, 200);
+  if (context_.log_prompts) fields["prompt"] = request_->prompt();
+  LogEvent(absl::IsInternal(status) ? LogLevel::kError : LogLevel::kInfo, "generate_images", fields);
+}
+
+void Generation::OnDone() { delete this; }
+
+}  // namespace darkroom

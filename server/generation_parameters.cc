@@ -1,0 +1,59 @@
+#include "server/generation_parameters.h"
+
+#include <google/protobuf/util/json_util.h>
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+
+namespace darkroom {
+namespace {
+
+std::string WebUiParameters(const ImageRequest& image, const ModelInfo& model) {
+  std::string text = image.prompt;
+  if (image.negative_prompt) absl::StrAppend(&text, "\nNegative prompt: ", *image.negative_prompt);
+  absl::StrAppend(&text, "\nSteps: ", image.steps, ", Sampler: Euler, CFG scale: ",
+                  image.guidance_scale, ", Seed: ", image.seed, ", Size: ", image.size.width, "x",
+                  image.size.height, ", Model: ", model.id,
+                  ", Version: Darkroom " DARKROOM_VERSION);
+  return text;
+}
+
+// The request for this image alone. The id goes: the next call gets its own.
+v1::GenerateImagesRequest RequestForOne(v1::GenerateImagesRequest request,
+                                        const ImageRequest& image, const ModelInfo& model) {
+  request.clear_request_id();
+  request.clear_num_images();
+  request.clear_seeds();
+  request.clear_output();
+  request.set_model(model.id);
+  request.set_seed(image.seed);
+  request.set_width(static_cast<uint32_t>(image.size.width));
+  request.set_height(static_cast<uint32_t>(image.size.height));
+  request.set_num_inference_steps(static_cast<uint32_t>(image.steps));
+  request.set_guidance_scale(image.guidance_scale);
+  request.set_generator_device(v1::GENERATOR_DEVICE_CPU);
+  return request;
+}
+
+}  // namespace
+
+std::vector<PngText> DescribeImage(const v1::GenerateImagesRequest& request,
+                                   const ImageRequest& image, const ModelInfo& model) {
+  google::protobuf::util::JsonPrintOptions options;
+  options.preserve_proto_field_names = true;
+  std::string request_json;
+  // Cannot fail: the message is well formed, and holds no Any.
+  const auto status = google::protobuf::util::MessageToJsonString(
+      RequestForOne(request, image, model), &request_json, options);
+  nlohmann::json description = {
+      {"request", nlohmann::json::parse(status.ok() ? request_json : "{}")},
+      {"model", model.id},
+      {"dtype", model.dtype},
+      {"generator_device", "cpu"},
+      {"server_version", DARKROOM_VERSION}};
+  return {{"parameters", WebUiParameters(image, model)}, {"darkroom", description.dump()}};
+}
+
+}  // namespace darkroom

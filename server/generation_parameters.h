@@ -1,0 +1,20 @@
+#ifndef DARKROOM_SERVER_GENERATION_PARAMETERS_H_
+#define DARKROOM_SERVER_GENERATION_PARAMETERS_H_
+
+#include <vector>
+
+#include "darkroom/v1/image_generation.pb.h"
+#include "model/image_generator.h"
+#include "server/image_codec.h"
+
+namespace darkroom {
+
+// What an image file says of its making: `parameters` in the layout of the AUTOMATIC1111 web UI,
+// which many tools read, and `darkroom`, a JSON object with the whole request that makes this image
+// again, its defaults resolved, and model, generator device and dtype.
+std::vector<PngText> DescribeImage(const v1::GenerateImagesRequest& request,
+                                   const ImageRequest& image, const ModelInfo& model);
+
+}  // namespace darkroom
+
+#endif  // DARKROOM_SERVER_GENERATION_PARAMETERS_H_

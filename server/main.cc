@@ -1,0 +1,101 @@
+// darkroom-server: puts the parts together, serves until SIGTERM or SIGINT, and takes them apart in
+// the order that loses nothing.
+
+#include <prometheus/exposer.h>
+
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <variant>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "model/sdxl_pipeline.h"
+#include "server/codec_pool.h"
+#include "server/device_worker.h"
+#include "server/grpc_server.h"
+#include "server/image_service.h"
+#include "server/logging.h"
+#include "server/metrics.h"
+#include "server/server_options.h"
+#include "server/shutdown.h"
+#include "server/warm_up.h"
+
+namespace darkroom {
+namespace {
+
+constexpr int kCodecThreads = 2;
+enum ExitCode { kClean = 0, kFailed = 1, kNotLoaded = 3 };
+
+ExitCode Fail(ExitCode code, const std::string& message) {
+  LogEvent(LogLevel::kError, "failed", {{"error", message}});
+  return code;
+}
+
+absl::StatusOr<std::unique_ptr<ImageGenerator>> LoadWarm(const ServerOptions& options) {
+  auto generator = LoadSdxlPipeline(options.model, options.threads);
+  if (!generator.ok()) return generator;
+  if (absl::Status s = WarmUp(**generator); !s.ok()) return s;
+  return generator;
+}
+
+void PrintReady(const ModelInfo& model, int metrics_port, const ServerOptions& options,
+                const GrpcServer& server) {
+  const std::string& metrics = options.metrics_listen;
+  std::printf("metrics on %s:%d\n", metrics.substr(0, metrics.rfind(':')).c_str(), metrics_port);
+  for (const std::string& address : server.addresses()) {
+    std::printf("darkroom-server ready on %s (model %s, device %s)\n", address.c_str(),
+                model.id.c_str(), model.device.c_str());
+  }
+  std::fflush(stdout);
+}
+
+ExitCode Serve(const ServerOptions& options) {
+  auto generator = LoadWarm(options);
+  if (!generator.ok()) return Fail(kNotLoaded, std::string(generator.status().message()));
+  const ModelInfo& model = (*generator)->info();
+  Metrics metrics(model, options.batch.max_queued_images);
+  std::unique_ptr<prometheus::Exposer> exposer;
+  try {
+    exposer = std::make_unique<prometheus::Exposer>(options.metrics_listen);
+  } catch (const std::exception& error) {
+    return Fail(kFailed, absl::StrCat("cannot listen on ", options.metrics_listen, ": ", error.what()));
+  }
+  exposer->RegisterCollectable(metrics.registry());
+
+  CodecPool codecs(kCodecThreads);
+  DeviceWorker worker(**generator, options.batch, SteadyClock(), metrics);
+  ImageService service({model, options.limits, options.log.prompts, SteadyClock(), worker, codecs,
+                        metrics});
+  auto server = GrpcServer::Start(options.listen, service);
+  if (!server.ok()) return Fail(kFailed, std::string(server.status().message()));
+  metrics.SetReady(true);
+  PrintReady(model, exposer->GetListeningPorts().front(), options, **server);
+
+  const int signal = AwaitShutdownSignal();
+  LogEvent(LogLevel::kInfo, "draining", {{"signal", signal}});
+  metrics.SetReady(false);
+  (*server)->SetNotReady();
+  absl::SleepFor(options.drain.lame_duck);
+  worker.Drain(options.drain.timeout);
+  (*server)->Shutdown();
+  LogEvent(LogLevel::kInfo, "stopped");
+  return kClean;
+}
+
+}  // namespace
+}  // namespace darkroom
+
+int main(int argc, char** argv) {
+  const auto parsed = darkroom::ParseServerOptions(argc, argv);
+  if (const auto* exit = std::get_if<darkroom::EarlyExit>(&parsed)) {
+    std::fputs(exit->message.c_str(), exit->code == 0 ? stdout : stderr);
+    return exit->code;
+  }
+  const auto& options = std::get<darkroom::ServerOptions>(parsed);
+  darkroom::HoldShutdownSignals();
+  darkroom::StartLogging(options.log);
+  const int code = darkroom::Serve(options);
+  darkroom::StopLogging();
+  return code;
+}

@@ -1,0 +1,164 @@
+#include "server/metrics.h"
+
+#include "server/status_details.h"
+
+namespace darkroom {
+namespace {
+
+using Buckets = prometheus::Histogram::BucketBoundaries;
+
+constexpr char kMethod[] = "GenerateImages";
+
+const Buckets kRequestSeconds = {0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1,  1.5, 2,
+                                 3,    4,   6,   8,   12,  20,   30, 60,  120};
+const Buckets kQueueSeconds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
+                               0.25,  0.5,    1,     2.5,  5,     10,   30};
+const Buckets kStageSeconds = {0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
+                               0.2,    0.5,   1,     2,     5,    10,   30};
+const Buckets kBatchSizes = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32};
+
+const std::map<absl::StatusCode, const char*> kCodes = {
+    {absl::StatusCode::kOk, "OK"},
+    {absl::StatusCode::kInvalidArgument, "INVALID_ARGUMENT"},
+    {absl::StatusCode::kNotFound, "NOT_FOUND"},
+    {absl::StatusCode::kResourceExhausted, "RESOURCE_EXHAUSTED"},
+    {absl::StatusCode::kDeadlineExceeded, "DEADLINE_EXCEEDED"},
+    {absl::StatusCode::kCancelled, "CANCELLED"},
+    {absl::StatusCode::kUnavailable, "UNAVAILABLE"},
+    {absl::StatusCode::kInternal, "INTERNAL"}};
+
+const std::map<Stage, const char*> kStages = {{Stage::kTextEncode, "text_encode"},
+                                              {Stage::kDenoiseStep, "denoise_step"},
+                                              {Stage::kVaeDecode, "vae_decode"},
+                                              {Stage::kEncode, "encode"}};
+
+// Which line of the duration histogram, and which reason for a refusal, an answer counts under.
+const char* Outcome(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kOk: return "ok";
+    case absl::StatusCode::kCancelled: return "cancelled";
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kUnavailable: return "shed";
+    default: return "error";
+  }
+}
+
+const char* Rejection(absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kNotFound: return "invalid";
+    case absl::StatusCode::kResourceExhausted: return "queue_full";
+    case absl::StatusCode::kDeadlineExceeded: return "deadline";
+    case absl::StatusCode::kUnavailable: return "draining";
+    default: return nullptr;
+  }
+}
+
+}  // namespace
+
+Metrics::Metrics(const ModelInfo& model, int64_t queue_limit)
+    : queue_depth_(AddGauge("darkroom_queue_depth", "Images waiting for the device.")),
+      live_calls_(AddGauge("darkroom_live_calls", "Calls that have arrived and not ended.")),
+      ready_(AddGauge("darkroom_ready", "1 while new calls are welcome.")),
+      images_(AddCounter("darkroom_images_total", "Images made.")),
+      denoise_steps_(AddCounter("darkroom_denoise_steps_total", "Denoising steps of all rows.")),
+      queue_wait_(&prometheus::BuildHistogram()
+                       .Name("darkroom_queue_wait_seconds")
+                       .Help("From an image's acceptance to its first work on the device.")
+                       .Register(*registry_)
+                       .Add({}, kQueueSeconds)),
+      batch_size_(&prometheus::BuildHistogram()
+                       .Name("darkroom_batch_size_images")
+                       .Help("Rows in a UNet pass, observed once per pass.")
+                       .Register(*registry_)
+                       .Add({}, kBatchSizes)) {
+  AddGauge("darkroom_queue_limit", "Images that may wait.").Set(static_cast<double>(queue_limit));
+  auto& stages = prometheus::BuildHistogram()
+                     .Name("darkroom_stage_duration_seconds")
+                     .Help("Time of one run of a stage, over all its rows.")
+                     .Register(*registry_);
+  for (const auto& [stage, name] : kStages) {
+    stages_[stage] = &stages.Add({{"stage", name}}, kStageSeconds);
+  }
+  AddRequestMetrics();
+  AddInfo(model);
+}
+
+prometheus::Counter& Metrics::AddCounter(const std::string& name, const std::string& help) {
+  return prometheus::BuildCounter().Name(name).Help(help).Register(*registry_).Add({});
+}
+
+prometheus::Gauge& Metrics::AddGauge(const std::string& name, const std::string& help) {
+  return prometheus::BuildGauge().Name(name).Help(help).Register(*registry_).Add({});
+}
+
+void Metrics::AddRequestMetrics() {
+  auto& requests = prometheus::BuildCounter()
+                       .Name("darkroom_requests_total")
+                       .Help("Calls answered.")
+                       .Register(*registry_);
+  for (const auto& [code, name] : kCodes) {
+    requests_[code] = &requests.Add({{"method", kMethod}, {"code", name}});
+  }
+  auto& durations = prometheus::BuildHistogram()
+                        .Name("darkroom_request_duration_seconds")
+                        .Help("From a call's arrival to its answer.")
+                        .Register(*registry_);
+  for (const char* outcome : {"ok", "error", "shed", "cancelled"}) {
+    durations_[outcome] =
+        &durations.Add({{"method", kMethod}, {"outcome", outcome}}, kRequestSeconds);
+  }
+  auto& rejected = prometheus::BuildCounter()
+                       .Name("darkroom_rejected_total")
+                       .Help("Calls refused, by reason.")
+                       .Register(*registry_);
+  for (const char* reason : {"invalid", "queue_full", "deadline", "draining"}) {
+    rejected_[reason] = &rejected.Add({{"reason", reason}});
+  }
+}
+
+void Metrics::AddInfo(const ModelInfo& model) {
+  prometheus::BuildGauge()
+      .Name("darkroom_build_info")
+      .Help("Always 1.")
+      .Register(*registry_)
+      .Add({{"version", DARKROOM_VERSION}})
+      .Set(1);
+  prometheus::BuildGauge()
+      .Name("darkroom_model_info")
+      .Help("Always 1.")
+      .Register(*registry_)
+      .Add({{"model", model.id}, {"device", model.device}, {"dtype", model.dtype}})
+      .Set(1);
+}
+
+void Metrics::OnQueueDepth(int64_t images) { queue_depth_.Set(static_cast<double>(images)); }
+
+void Metrics::OnQueueWait(absl::Duration waited) {
+  queue_wait_->Observe(absl::ToDoubleSeconds(waited));
+}
+
+void Metrics::OnPass(int rows) {
+  batch_size_->Observe(rows);
+  denoise_steps_.Increment(rows);
+}
+
+void Metrics::OnStage(Stage stage, absl::Duration took) {
+  stages_.at(stage)->Observe(absl::ToDoubleSeconds(took));
+}
+
+void Metrics::OnImage() { images_.Increment(); }
+
+void Metrics::OnCallStarted() { live_calls_.Increment(); }
+
+void Metrics::OnCallEnded(const absl::Status& status, absl::Duration took) {
+  const bool known = requests_.contains(status.code());
+  requests_.at(known ? status.code() : absl::StatusCode::kInternal)->Increment();
+  durations_.at(Outcome(status.code()))->Observe(absl::ToDoubleSeconds(took));
+  if (const char* reason = Rejection(status.code())) rejected_.at(reason)->Increment();
+  live_calls_.Decrement();
+}
+
+void Metrics::SetReady(bool ready) { ready_.Set(ready ? 1 : 0); }
+
+}  // namespace darkroom

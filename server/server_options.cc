@@ -1,0 +1,162 @@
+#include "server/server_options.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <memory>
+#include <sstream>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+
+namespace darkroom {
+namespace {
+
+constexpr int kBadUsage = 2;
+
+// <folder of the program>/../share/darkroom/models/emoji, in the build tree as when installed.
+std::string EmbeddedModel() {
+  char program[4096] = {};
+  const ssize_t size = readlink("/proc/self/exe", program, sizeof(program) - 1);
+  const std::string path(program, size > 0 ? static_cast<size_t>(size) : 0);
+  return path.substr(0, path.rfind('/')) + "/../share/darkroom/models/emoji";
+}
+
+// "10ms", "1.5s"; finite and not negative.
+std::string CheckDuration(const std::string& text) {
+  absl::Duration duration;
+  if (absl::ParseDuration(text, &duration) && duration >= absl::ZeroDuration() &&
+      duration < absl::InfiniteDuration()) {
+    return "";
+  }
+  return absl::StrCat("\"", text.substr(0, 64), "\" is not a duration such as 10ms or 1.5s");
+}
+
+// "HOST:PORT", with the host of an IPv6 address in brackets.
+std::string CheckAddress(const std::string& text) {
+  const size_t colon = text.rfind(':');
+  const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
+  const bool digits = !port.empty() && port.size() <= 5 &&
+                      port.find_first_not_of("0123456789") == std::string::npos;
+  if (digits && colon > 0 && std::stoi(port) <= 65535) return "";
+  return absl::StrCat("\"", text.substr(0, 64), "\" is not HOST:PORT");
+}
+
+class OptionsParser {
+ public:
+  OptionsParser() {
+    app_.set_version_flag("--version", "darkroom-server " DARKROOM_VERSION);
+    app_.get_formatter()->column_width(38);
+    AddServing();
+    AddBatching();
+    AddLimits();
+    AddOperation();
+  }
+
+  std::variant<ServerOptions, EarlyExit> Parse(int argc, const char* const* argv) {
+    try {
+      app_.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      std::ostringstream out, err;
+      const int code = app_.exit(error, out, err);
+      if (code == 0) return EarlyExit{0, out.str()};
+      return EarlyExit{kBadUsage, err.str()};
+    }
+    absl::ParseDuration(window_, &options_.batch.window);
+    absl::ParseDuration(lame_duck_, &options_.drain.lame_duck);
+    absl::ParseDuration(drain_timeout_, &options_.drain.timeout);
+    options_.log.json = log_format_ == "json";
+    options_.log.level = levels_.at(log_level_);
+    if (queued_pixels_ > 0) {
+      options_.batch.max_queued_pixels = queued_pixels_;
+    } else {
+      options_.batch.max_queued_pixels =
+          options_.batch.max_queued_images * options_.limits.max_pixels;
+    }
+    return std::move(options_);
+  }
+
+ private:
+  // A flag and its environment variable: --batch-window and DARKROOM_BATCH_WINDOW.
+  template <typename Value>
+  CLI::Option* Add(const std::string& flag, Value& value, const std::string& help) {
+    const std::string variable =
+        "DARKROOM_" + absl::AsciiStrToUpper(absl::StrReplaceAll(flag.substr(2), {{"-", "_"}}));
+    return app_.add_option(flag, value, help)->envname(variable)->capture_default_str();
+  }
+
+  // A choice of which this server has only some; the others are refused by name.
+  void AddChoice(const std::string& flag, std::string& value, std::vector<std::string> built,
+                 const std::string& help) {
+    Add(flag, value, help)->check(CLI::IsMember(std::move(built)));
+  }
+
+  void AddServing() {
+    Add("--model", options_.model, "Checkpoint folder in the diffusers layout");
+    Add("--listen", options_.listen, "HOST:PORT to serve gRPC on; port 0 picks one; repeatable")
+        ->check(CheckAddress, "HOST:PORT");
+    Add("--metrics-listen", options_.metrics_listen, "HOST:PORT that serves /metrics")
+        ->check(CheckAddress, "HOST:PORT");
+    AddChoice("--device", device_, {"cpu"}, "Where to compute");
+    AddChoice("--dtype", dtype_, {"float32"}, "Precision of the networks");
+    AddChoice("--vae-dtype", vae_dtype_, {"float32"}, "Precision of the image decoder");
+    AddChoice("--generator-device", generator_device_, {"cpu"}, "Whose random numbers make noise");
+    Add("--threads", options_.threads, "Threads for computing; 0: all cores")
+        ->check(CLI::Range(0, 1024));
+  }
+
+  void AddBatching() {
+    AddChoice("--batching", batching_, {"static"}, "How rows share passes");
+    Add("--batch-window", window_, "Longest wait of an image for company")
+        ->check(CheckDuration, "DURATION");
+    Add("--max-batch-size", options_.batch.max_batch_size, "Images in one UNet pass")
+        ->check(CLI::Range(1, 1024));
+    AddChoice("--determinism", determinism_, {"noise"}, "What a seed promises");
+  }
+
+  void AddLimits() {
+    Add("--max-queued-images", options_.batch.max_queued_images, "Images that may wait")
+        ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}));
+    Add("--max-queued-pixels", queued_pixels_,
+        "Pixels that may wait; absent: max-queued-images x max-pixels")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 50));
+    Add("--max-pixels", options_.limits.max_pixels, "Pixels of one image")
+        ->check(CLI::Range(int64_t{64}, int64_t{1} << 28));
+    Add("--max-images-per-request", options_.limits.max_images, "Images of one request")
+        ->check(CLI::Range(1, 1024));
+  }
+
+  void AddOperation() {
+    Add("--lame-duck", lame_duck_, "After SIGTERM: not ready, but still serving")
+        ->check(CheckDuration, "DURATION");
+    Add("--drain-timeout", drain_timeout_, "Then: patience with the work that was accepted")
+        ->check(CheckDuration, "DURATION");
+    Add("--log-format", log_format_, "text or json")->check(CLI::IsMember({"text", "json"}));
+    Add("--log-level", log_level_, "Least level that is logged")->check(CLI::IsMember(levels_));
+    app_.add_flag("--log-prompts", options_.log.prompts, "Write prompts into the log")
+        ->envname("DARKROOM_LOG_PROMPTS");
+  }
+
+  ServerOptions options_{.model = EmbeddedModel()};
+  CLI::App app_{"Makes images with Stable Diffusion XL, for callers over gRPC.", "darkroom-server"};
+  const std::map<std::string, LogLevel> levels_ = {{"debug", LogLevel::kDebug},
+                                                   {"info", LogLevel::kInfo},
+                                                   {"warning", LogLevel::kWarning},
+                                                   {"error", LogLevel::kError}};
+  std::string device_ = "cpu", dtype_ = "float32", vae_dtype_ = "float32";
+  std::string generator_device_ = "cpu", batching_ = "static", determinism_ = "noise";
+  std::string window_ = "10ms", lame_duck_ = "5s", drain_timeout_ = "120s";
+  std::string log_format_ = isatty(STDERR_FILENO) ? "text" : "json", log_level_ = "info";
+  int64_t queued_pixels_ = 0;
+};
+
+}  // namespace
+
+std::variant<ServerOptions, EarlyExit> ParseServerOptions(int argc, const char* const* argv) {
+  return OptionsParser().Parse(argc, argv);
+}
+
+}  // namespace darkroom

@@ -1,0 +1,15 @@
+#ifndef DARKROOM_SERVER_WARM_UP_H_
+#define DARKROOM_SERVER_WARM_UP_H_
+
+#include "absl/status/status.h"
+#include "model/image_generator.h"
+
+namespace darkroom {
+
+// Makes one small-step image of the model's default size, so that a server that says it is ready has
+// made one. The generator's error when it could not.
+absl::Status WarmUp(ImageGenerator& generator);
+
+}  // namespace darkroom
+
+#endif  // DARKROOM_SERVER_WARM_UP_H_

@@ -1,0 +1,167 @@
+#include "client/cli/generate_options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "tests/client/seeded_random.h"
+
+namespace darkroom {
+namespace {
+
+using Request = v1::GenerateImagesRequest;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+GenerateFlags Parse(std::vector<std::string> arguments) {
+  CLI::App command;
+  GenerateFlags flags;
+  AddGenerateFlags(command, flags);
+  std::reverse(arguments.begin(), arguments.end());
+  command.parse(std::move(arguments));
+  return flags;
+}
+
+std::vector<Request> Requests(std::vector<std::string> arguments) {
+  const auto requests = MakeRequests(Parse(std::move(arguments)));
+  EXPECT_TRUE(requests.ok()) << requests.status();
+  return requests.ok() ? *requests : std::vector<Request>();
+}
+
+std::string UsageError(std::vector<std::string> arguments) {
+  const auto requests = MakeRequests(Parse(std::move(arguments)));
+  EXPECT_FALSE(requests.ok());
+  EXPECT_EQ(requests.status().code(), absl::StatusCode::kInvalidArgument);
+  return std::string(requests.status().message());
+}
+
+TEST(GenerateOptionsTest, WhatIsNotSaidIsLeftToTheServer) {
+  const std::vector<Request> requests = Requests({"a red apple"});
+  Request expected;
+  expected.set_prompt("a red apple");
+  expected.mutable_output()->set_format(v1::IMAGE_FORMAT_PNG);
+  ASSERT_EQ(requests.size(), 1u);
+  EXPECT_EQ(requests[0].SerializeAsString(), expected.SerializeAsString());
+  const GenerateFlags flags = Parse({"a red apple"});
+  EXPECT_EQ(flags.output, ".");
+  EXPECT_EQ(flags.grid, "");
+}
+
+TEST(GenerateOptionsTest, EveryFlagReachesItsField) {
+  const std::vector<Request> requests =
+      Requests({"--seed", "7", "--num-images=3", "--steps", "30", "--guidance", "6.5", "--size",
+                "96x160", "--negative", "blurry, dark", "--scheduler", "dpmpp-2m-karras",
+                "--format", "raw", "a red apple"});
+  ASSERT_EQ(requests.size(), 1u);
+  const Request& request = requests[0];
+  EXPECT_EQ(request.seed(), 7u);
+  EXPECT_EQ(request.num_images(), 3u);
+  EXPECT_EQ(request.num_inference_steps(), 30u);
+  EXPECT_EQ(request.guidance_scale(), 6.5);
+  EXPECT_EQ(request.width(), 96u);
+  EXPECT_EQ(request.height(), 160u);
+  EXPECT_EQ(request.negative_prompt(), "blurry, dark");
+  EXPECT_EQ(request.scheduler(), v1::SCHEDULER_DPMPP_2M_KARRAS);
+  EXPECT_EQ(request.output().format(), v1::IMAGE_FORMAT_RAW_RGB);
+}
+
+TEST(GenerateOptionsTest, OneValueGoesToAllAndManyGoOneEach) {
+  SeededRandom random;
+  for (int round = 0; round < 50; ++round) {
+    const size_t count = random.Between(1, 12);
+    std::vector<std::string> arguments;
+    for (size_t i = 0; i < count; ++i) arguments.push_back(absl::StrCat("prompt ", i));
+    std::vector<uint64_t> seeds;
+    for (size_t i = 0; i < count; ++i) seeds.push_back(random.Bits());
+    const uint32_t steps = random.Between(1, 150);
+    arguments.insert(arguments.begin() + random.Between(0, count),
+                     absl::StrCat("--seed=", absl::StrJoin(seeds, ",")));
+    arguments.push_back(absl::StrCat("--steps=", steps));
+    const std::vector<Request> requests = Requests(arguments);
+    ASSERT_EQ(requests.size(), count);
+    for (size_t i = 0; i < count; ++i) {
+      EXPECT_EQ(requests[i].prompt(), absl::StrCat("prompt ", i));
+      EXPECT_EQ(requests[i].seed(), seeds[i]);
+      EXPECT_EQ(requests[i].num_inference_steps(), steps);
+      EXPECT_FALSE(requests[i].has_guidance_scale());
+    }
+  }
+}
+
+TEST(GenerateOptionsTest, OtherNumbersOfValuesAreUsageErrors) {
+  EXPECT_THAT(UsageError({"a", "b", "c", "--seed", "1,2"}),
+              HasSubstr("--seed has 2 values for 3 prompts"));
+  EXPECT_THAT(UsageError({"a", "--steps", "1,2"}), HasSubstr("--steps has 2 values"));
+  EXPECT_THAT(UsageError({"a", "b", "--guidance", "1,2,3"}), HasSubstr("--guidance has 3 values"));
+}
+
+TEST(GenerateOptionsTest, BadValuesAreUsageErrorsThatNameTheFlag) {
+  const std::pair<std::string, std::string> bad[] = {{"--seed", "-1"},
+                                                     {"--seed", "18446744073709551616"},
+                                                     {"--seed", "1,"},
+                                                     {"--seed", ""},
+                                                     {"--steps", "x"},
+                                                     {"--steps", "4294967296"},
+                                                     {"--guidance", "nan"},
+                                                     {"--guidance", "inf"},
+                                                     {"--guidance", "5,"},
+                                                     {"--num-images", "1.5"},
+                                                     {"--num-images", "1,2"},
+                                                     {"--size", "64"},
+                                                     {"--size", "64x"},
+                                                     {"--size", "64x64x3"},
+                                                     {"--size", "-8x8"},
+                                                     {"--scheduler", "karras"},
+                                                     {"--scheduler", "unspecified"},
+                                                     {"--format", "jpeg"},
+                                                     {"--negative", "\xff"},
+                                                     {"--scheduler", ""}};
+  for (const auto& [flag, value] : bad) {
+    EXPECT_THAT(UsageError({"a", "b", flag, value}), HasSubstr(flag)) << value;
+  }
+  EXPECT_THAT(UsageError({"a", "\xc3"}), HasSubstr("PROMPT"));
+}
+
+TEST(GenerateOptionsTest, AnEmptyNegativePromptIsNotNone) {
+  EXPECT_TRUE(Requests({"a", "--negative", ""})[0].has_negative_prompt());
+  EXPECT_FALSE(Requests({"a"})[0].has_negative_prompt());
+}
+
+TEST(GenerateOptionsTest, EverySchedulerHasAName) {
+  for (int number = 1; number <= v1::Scheduler_MAX; ++number) {
+    const auto scheduler = static_cast<v1::Scheduler>(number);
+    EXPECT_EQ(Requests({"a", "--scheduler", v1::Scheduler_Name(scheduler)})[0].scheduler(),
+              scheduler);
+  }
+  EXPECT_EQ(Requests({"a", "--scheduler", "euler"})[0].scheduler(), v1::SCHEDULER_EULER);
+}
+
+TEST(GenerateOptionsTest, PromptsAreTakenAsTheyStand) {
+  EXPECT_THAT(
+      Parse({"[a, b]", "--seed", "1", "{}", "%%", "", "a,b", "--", "--steps", "[x]"}).prompts,
+      ElementsAre("[a, b]", "{}", "%%", "", "a,b", "--steps", "[x]"));
+}
+
+TEST(GenerateOptionsTest, TheContactSheetHasANameUnlessGivenOne) {
+  const GenerateFlags plain = Parse({"--grid", "a"});
+  EXPECT_EQ(plain.grid, "contact-sheet.png");
+  EXPECT_THAT(plain.prompts, ElementsAre("a"));
+  EXPECT_EQ(Parse({"--grid=all.png", "a"}).grid, "all.png");
+}
+
+TEST(GenerateOptionsTest, UnknownFlagsAndMissingPromptsAreUsageErrors) {
+  EXPECT_THROW(Parse({}), CLI::ParseError);
+  EXPECT_THROW(Parse({"a", "--strength", "0.3"}), CLI::ParseError);
+  EXPECT_THROW(Parse({"a", "--init-image", "x.png"}), CLI::ParseError);
+  EXPECT_THROW(Parse({"a", "--seed", "1", "--seed", "2"}), CLI::ParseError);
+}
+
+}  // namespace
+}  // namespace darkroom

@@ -1,0 +1,59 @@
+"""What PyPI's diffusers makes of a case."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from cases import Case
+from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+from diffusers.utils import logging as diffusers_logging
+from transformers.utils import logging as transformers_logging
+
+_THREADS = 2
+
+
+class Oracle:
+    """A checkpoint in diffusers, in float32 whatever its files hold."""
+
+    def __init__(self, folder: Path):
+        for logging in (diffusers_logging, transformers_logging):
+            logging.set_verbosity_error()
+            logging.disable_progress_bar()
+        torch.set_num_threads(_THREADS)
+        variant = "fp16" if any(folder.glob("unet/*.fp16*")) else None
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            self._pipeline = StableDiffusionXLPipeline.from_pretrained(
+                folder,
+                variant=variant,
+                torch_dtype=torch.float32,
+                add_watermarker=False,
+                local_files_only=True,
+            )
+        self._pipeline.set_progress_bar_config(disable=True)
+        self._scheduler_config = self._pipeline.scheduler.config
+
+    def image(self, case: Case) -> np.ndarray:
+        """The image in one diffusers call: [height, width, 3], 8 bits."""
+        spacing = {"timestep_spacing": case.spacing} if case.spacing else {}
+        self._pipeline.scheduler = EulerDiscreteScheduler.from_config(
+            self._scheduler_config, **spacing
+        )
+        given = {
+            "height": case.size and case.size[0],
+            "width": case.size and case.size[1],
+            "prompt_2": case.prompt_2,
+            "negative_prompt": case.negative_prompt,
+            "negative_prompt_2": case.negative_prompt_2,
+            "guidance_scale": case.guidance,
+        }
+        image = self._pipeline(
+            prompt=case.prompt,
+            num_inference_steps=case.steps,
+            generator=torch.Generator("cpu").manual_seed(case.seed),
+            output_type="np",
+            **{name: value for name, value in given.items() if value is not None},
+            **case.micro,
+        ).images[0]
+        return (image * 255).round().astype(np.uint8)

@@ -1,0 +1,129 @@
+"""Images over the wire against diffusers, live: the same request must give the same picture.
+
+The cases are drawn; set DARKROOM_TEST_SEED to the printed seed to draw them again.
+"""
+
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from cases import Case, draw_groups, to_request
+from checkpoint_specs import SPECS
+from oracle import Oracle
+from random_checkpoint import make_checkpoint
+
+from live_server import LiveServer
+from pictures import MIN_EQUAL_SHARE, moved_share, pixels_of
+from protos import REPOSITORY
+
+pytestmark = pytest.mark.timeout(300)
+
+EMBEDDED = REPOSITORY / "models" / "emoji"
+SEED = int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrandbits(32))
+# Long enough for a group sent at once to meet; a lone request waits it out.
+WINDOW = "300ms"
+CALL_TIMEOUT_S = 120
+MIN_MOVED_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    name: str
+    server: LiveServer
+    oracle: Oracle
+
+
+@dataclass(frozen=True)
+class Comparison:
+    case: Case
+    off: np.ndarray
+
+    @property
+    def equal(self) -> float:
+        return float(np.mean(self.off == 0))
+
+
+@pytest.fixture(scope="module", params=[EMBEDDED.name, *SPECS])
+def checkpoint(request, tmp_path_factory) -> Iterator[Checkpoint]:
+    """The embedded model and each random checkpoint, in a server and in diffusers."""
+    folder = EMBEDDED
+    if request.param != EMBEDDED.name:
+        folder = tmp_path_factory.mktemp("checkpoint") / request.param
+        make_checkpoint(SPECS[request.param], folder, tokenizers=EMBEDDED)
+    with LiveServer("--batch-window", WINDOW, model=folder) as server:
+        yield Checkpoint(request.param, server, Oracle(folder))
+
+
+def test_drawn_images_equal_diffusers(checkpoint, capsys):
+    captions = checkpoint.name == EMBEDDED.name
+    groups = draw_groups(random.Random(f"{SEED} {checkpoint.name}"), captions)
+    compared = [
+        Comparison(case, off_by(image, checkpoint.oracle.image(case)))
+        for group in groups
+        for case, image in zip(group, generate(checkpoint.server, group), strict=True)
+    ]
+    values = np.concatenate([comparison.off.ravel() for comparison in compared])
+    equal = float(np.mean(values == 0))
+    with capsys.disabled():
+        print(
+            f"\n{checkpoint.name:<14} {len(compared)} cases in groups of"
+            f" {[len(group) for group in groups]}: {equal:.4%} of values equal,"
+            f" the worst off by {values.max()} (DARKROOM_TEST_SEED={SEED})"
+        )
+    assert values.max() <= 1 and equal >= MIN_EQUAL_SHARE, describe_worst(compared)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"prompt": "a penguin on a green background"},
+        {"negative_prompt": "a penguin"},
+        {"seed": 8},
+        {"micro": {"original_size": (72, 64)}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_comparison_notices_a_change(checkpoint, change):
+    case = Case(
+        prompt="a red apple on a blue background",
+        negative_prompt="an owl",
+        seed=7,
+        steps=8,
+        guidance=5.0,
+        size=(64, 64),
+    )
+    [image] = generate(checkpoint.server, [case])
+    assert moved_share(image, checkpoint.oracle.image(case)) < MIN_MOVED_SHARE
+    assert moved_share(image, checkpoint.oracle.image(replace(case, **change))) >= MIN_MOVED_SHARE
+
+
+def generate(server: LiveServer, group: list[Case]) -> list[np.ndarray]:
+    """Sends the cases at once, checks that each had company, and returns their images."""
+    calls = [
+        server.stub.GenerateImages.future(to_request(case), timeout=CALL_TIMEOUT_S)
+        for case in group
+    ]
+    replies = [call.result() for call in calls]
+    pictures = []
+    for case, reply in zip(group, replies, strict=True):
+        assert (reply.stats.batch_sizes.max > 1) == (len(group) > 1), reply.stats
+        [image] = reply.images
+        assert image.seed == case.seed
+        pictures.append(pixels_of(image))
+    return pictures
+
+
+def off_by(image: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    assert image.shape == expected.shape
+    return np.abs(image.astype(int) - expected)
+
+
+def describe_worst(compared: list[Comparison]) -> str:
+    worst = max(compared, key=lambda comparison: (comparison.off.max(), -comparison.equal))
+    return (
+        f"DARKROOM_TEST_SEED={SEED}: in the worst image {worst.equal:.4%} of values are equal"
+        f" and the worst is off by {worst.off.max()}: {worst.case}"
+    )

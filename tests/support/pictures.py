@@ -1,0 +1,37 @@
+"""Requests for raw pixels, and what two pictures may differ by."""
+
+import numpy
+
+from protos import pb
+
+# float32 rounding in another batch shape moves a few values by one, never more.
+MIN_EQUAL_SHARE = 0.999
+
+
+def raw_request(**fields):
+    """A request for uncompressed pixels."""
+    request = pb.GenerateImagesRequest(**fields)
+    request.output.format = pb.IMAGE_FORMAT_RAW_RGB
+    return request
+
+
+def pixels_of(image):
+    """A raw image as an array of height x width x 3 bytes."""
+    assert image.format == pb.IMAGE_FORMAT_RAW_RGB
+    assert image.finish_reason == pb.FINISH_REASON_DONE
+    return numpy.frombuffer(image.data, numpy.uint8).reshape(image.height, image.width, 3)
+
+
+def assert_same_picture(actual, expected, what=""):
+    """At least 99.9 % of the 8-bit values are equal and none is off by more than 1."""
+    assert actual.shape == expected.shape, what
+    off = numpy.abs(actual.astype(int) - expected.astype(int))
+    equal = float(numpy.mean(off == 0))
+    assert off.max() <= 1 and equal >= MIN_EQUAL_SHARE, (
+        f"{what}: {equal:.4%} of values equal, the worst off by {off.max()}"
+    )
+
+
+def moved_share(one, other):
+    """The share of pixels in which two pictures of one size differ."""
+    return float(numpy.mean((one != other).any(axis=-1)))
