@@ -15,8 +15,7 @@ std::vector<RowId> Ids(std::span<const Row> rows) {
 
 }  // namespace
 
-Batcher::Batcher(const BatchOptions& options, Clock& clock, Engine& engine,
-                 BatchObserver& observer)
+Batcher::Batcher(const BatchOptions& options, Clock& clock, Engine& engine, BatchObserver& observer)
     : clock_(clock),
       engine_(engine),
       observer_(observer),

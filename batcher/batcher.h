@@ -22,9 +22,9 @@ namespace darkroom {
 
 // Gathers rows into batches and takes them through an engine, on a thread of its own.
 //
-// Every accepted row ends exactly once, through Engine::End. A row whose engine call fails ends with
-// that call's status; its batch mates go on without it. Thread-safe. The destructor refuses new
-// rows, ends those that are left with UNAVAILABLE, and returns when the thread has.
+// Every accepted row ends exactly once, through Engine::End. A row whose engine call fails ends
+// with that call's status; its batch mates go on without it. Thread-safe. The destructor refuses
+// new rows, ends those that are left with UNAVAILABLE, and returns when the thread has.
 class Batcher {
  public:
   // `options` are valid. The clock, engine and observer are borrowed and outlive the batcher.
@@ -38,11 +38,12 @@ class Batcher {
   // UNAVAILABLE when draining. Quick; may end a row before it returns.
   absl::Status Submit(std::vector<Row> rows) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Lets the rows leave at the next step boundary, with CANCELLED. Rows that have ended are ignored.
+  // Lets the rows leave at the next step boundary, with CANCELLED. Rows that have ended are
+  // ignored.
   void Cancel(std::span<const RowId> rows) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Refuses new rows and waits until all accepted ones have ended. Those still there after `patience`
-  // end with UNAVAILABLE at the next step boundary.
+  // Refuses new rows and waits until all accepted ones have ended. Those still there after
+  // `patience` end with UNAVAILABLE at the next step boundary.
   void Drain(absl::Duration patience) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -56,8 +57,7 @@ class Batcher {
   void Drop(std::span<const Row> rows) ABSL_LOCKS_EXCLUDED(mu_);
   // Makes the call for all rows, or, where that fails, for ever smaller halves, so that only rows
   // that fail alone end. Returns the ids of the others.
-  std::vector<RowId> CallIsolated(Call call, std::span<const RowId> rows)
-      ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<RowId> CallIsolated(Call call, std::span<const RowId> rows) ABSL_LOCKS_EXCLUDED(mu_);
   void MarkDone(Decision::Action action, std::span<const RowId> rows) ABSL_LOCKS_EXCLUDED(mu_);
   void EndRow(RowId id, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 

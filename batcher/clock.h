@@ -7,7 +7,8 @@
 
 namespace darkroom {
 
-// Where time comes from. Method names are those of today's absl::Clock, which Debian's abseil lacks.
+// Where time comes from. Method names are those of today's absl::Clock, which Debian's abseil
+// lacks.
 //
 // Thread-safe.
 class Clock {

@@ -13,15 +13,28 @@ absl::Status RowQueue::Push(std::span<const Row> rows) {
   int64_t pixels = pixels_;
   for (const Row& row : rows) pixels += row.pixels;
   if (images > options_.max_queued_images || pixels > options_.max_queued_pixels) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the queue is full: ", images_, " images of at most ",
-                     options_.max_queued_images, " and ", pixels_, " pixels of at most ",
-                     options_.max_queued_pixels, " wait"));
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the queue is full: ", images_, " images of at most ", options_.max_queued_images, " and ",
+        pixels_, " pixels of at most ", options_.max_queued_pixels, " wait"));
   }
-  for (const Row& row : rows) lines_[row.key].push_back(row);
-  images_ = images;
-  pixels_ = pixels;
+  for (const Row& row : rows) {
+    lines_[row.key].push_back(row);
+    CountIn(row);
+  }
   return absl::OkStatus();
+}
+
+void RowQueue::CountIn(const Row& row) {
+  images_ += 1;
+  pixels_ += row.pixels;
+  deadlines_.insert(row.deadline);
+}
+
+void RowQueue::CountOut(const Row& row) {
+  images_ -= 1;
+  pixels_ -= row.pixels;
+  cancelled_ -= row.cancelled;
+  deadlines_.erase(deadlines_.find(row.deadline));
 }
 
 std::optional<RowQueue::Departure> RowQueue::NextDeparture() const {
@@ -39,13 +52,11 @@ std::vector<Row> RowQueue::PopBatch(const BatchKey& key) {
   std::vector<Row> batch;
   const auto line = lines_.find(key);
   if (line == lines_.end()) return batch;
-  const size_t size =
-      std::min(line->second.size(), static_cast<size_t>(options_.max_batch_size));
+  const size_t size = std::min(line->second.size(), static_cast<size_t>(options_.max_batch_size));
   batch.assign(line->second.begin(), line->second.begin() + size);
   line->second.erase(line->second.begin(), line->second.begin() + size);
   if (line->second.empty()) lines_.erase(line);
-  images_ -= static_cast<int64_t>(size);
-  for (const Row& row : batch) pixels_ -= row.pixels;
+  for (const Row& row : batch) CountOut(row);
   return batch;
 }
 
@@ -53,6 +64,7 @@ bool RowQueue::Cancel(RowId id) {
   for (auto& [key, line] : lines_) {
     for (Row& row : line) {
       if (row.id != id) continue;
+      cancelled_ += !row.cancelled;
       row.cancelled = true;
       return true;
     }
@@ -62,6 +74,7 @@ bool RowQueue::Cancel(RowId id) {
 
 std::vector<Row> RowQueue::Overdue(absl::Time now) const {
   std::vector<Row> overdue;
+  if (cancelled_ == 0 && now < EarliestDeadline()) return overdue;
   for (const auto& [key, line] : lines_) {
     for (const Row& row : line) {
       if (row.cancelled || row.deadline <= now) overdue.push_back(row);
@@ -83,19 +96,10 @@ void RowQueue::Remove(std::span<const Row> rows) {
     const auto is_removed = [&](const Row& row) { return row.id == removed.id; };
     const auto row = std::find_if(line->second.begin(), line->second.end(), is_removed);
     if (row == line->second.end()) continue;
-    images_ -= 1;
-    pixels_ -= row->pixels;
+    CountOut(*row);
     line->second.erase(row);
     if (line->second.empty()) lines_.erase(line);
   }
-}
-
-absl::Time RowQueue::EarliestDeadline() const {
-  absl::Time earliest = absl::InfiniteFuture();
-  for (const auto& [key, line] : lines_) {
-    for (const Row& row : line) earliest = std::min(earliest, row.deadline);
-  }
-  return earliest;
 }
 
 }  // namespace darkroom

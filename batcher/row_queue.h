@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
 
@@ -49,17 +50,25 @@ class RowQueue {
   void Remove(std::span<const Row> rows);
 
   // The earliest deadline of a waiting row; InfiniteFuture() when there is none.
-  absl::Time EarliestDeadline() const;
+  absl::Time EarliestDeadline() const {
+    return deadlines_.empty() ? absl::InfiniteFuture() : *deadlines_.begin();
+  }
 
   int64_t images() const { return images_; }
   int64_t pixels() const { return pixels_; }
   bool empty() const { return images_ == 0; }
 
  private:
+  void CountIn(const Row& row);
+  void CountOut(const Row& row);
+
   BatchOptions options_;
   std::map<BatchKey, std::deque<Row>> lines_;  // No line is empty.
   int64_t images_ = 0;
   int64_t pixels_ = 0;
+  // So that a long queue is searched for overdue rows only when there are some.
+  std::multiset<absl::Time> deadlines_;
+  int64_t cancelled_ = 0;
 };
 
 }  // namespace darkroom

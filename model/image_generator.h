@@ -60,7 +60,8 @@ struct ModelInfo {
   int latent_factor = 8;  // Pixels per latent, in each direction.
 };
 
-// One image under way. Made by Start, owned by the caller, and touched by its generator's calls alone.
+// One image under way. Made by Start, owned by the caller, and touched by its generator's calls
+// alone.
 class ImageInProgress {
  public:
   virtual ~ImageInProgress() = default;
@@ -93,8 +94,7 @@ class ImageGenerator {
   virtual absl::Status Step(std::span<ImageInProgress* const> rows) = 0;
 
   // The images of rows without steps left, in order.
-  virtual absl::StatusOr<std::vector<RgbImage>> Finish(
-      std::span<ImageInProgress* const> rows) = 0;
+  virtual absl::StatusOr<std::vector<RgbImage>> Finish(std::span<ImageInProgress* const> rows) = 0;
 };
 
 }  // namespace darkroom

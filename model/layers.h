@@ -9,8 +9,8 @@
 
 namespace darkroom {
 
-// The layers that every network here is built from. A constructor takes its weights from the scope's
-// keys `weight` and `bias`, as torch.nn names them; Forward may run on several threads.
+// The layers that every network here is built from. A constructor takes its weights from the
+// scope's keys `weight` and `bias`, as torch.nn names them; Forward may run on several threads.
 
 // [..., in] -> [..., out].
 class Linear {

@@ -13,14 +13,15 @@ namespace darkroom {
 
 // Every part of a Stable Diffusion XL checkpoint folder in the diffusers layout.
 struct SdxlCheckpoint {
-  std::string id;                             // The folder's name.
-  bool zeros_for_absent_negative = true;      // force_zeros_for_empty_prompt
+  std::string id;                         // The folder's name.
+  bool zeros_for_absent_negative = true;  // force_zeros_for_empty_prompt
   PromptEncoder prompts;
   UNet unet;
   VaeDecoder vae;
   EulerDiscrete scheduler;
 
-  // NOT_FOUND or INVALID_ARGUMENT naming the file and what is wrong with it. Torch's exceptions pass.
+  // NOT_FOUND or INVALID_ARGUMENT naming the file and what is wrong with it. Torch's exceptions
+  // pass.
   static absl::StatusOr<SdxlCheckpoint> Load(const std::string& folder);
 };
 

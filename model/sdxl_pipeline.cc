@@ -65,7 +65,8 @@ SdxlImage& AsSdxl(ImageInProgress* row) { return *static_cast<SdxlImage*>(row); 
 class PromptSet {
  public:
   size_t Add(const PromptTexts& texts) {
-    const auto [place, is_new] = places_.emplace(std::pair(texts.first, texts.second), texts_.size());
+    const auto [place, is_new] =
+        places_.emplace(std::pair(texts.first, texts.second), texts_.size());
     if (is_new) texts_.push_back(texts);
     return place->second;
   }
@@ -225,8 +226,7 @@ class SdxlPipeline final : public ImageGenerator {
     const auto count = static_cast<int64_t>(rows.size());
     at::Tensor noise = predicted.slice(0, 0, count);
     if (guided.empty()) return noise;
-    const at::Tensor scale =
-        PerRow(rows, [](const SdxlImage& row) { return row.guidance_scale; });
+    const at::Tensor scale = PerRow(rows, [](const SdxlImage& row) { return row.guidance_scale; });
     const at::Tensor unwanted = predicted.slice(0, count);
     const at::Tensor wanted = noise.index_select(0, guided_rows);
     return noise.index_copy(0, guided_rows,
@@ -253,7 +253,8 @@ class SdxlPipeline final : public ImageGenerator {
   absl::StatusOr<std::vector<RgbImage>> FinishRows(std::span<ImageInProgress* const> rows) const {
     std::vector<RgbImage> images;
     const at::Tensor& first = AsSdxl(rows.front()).latents;
-    const int64_t pixels = first.size(1) * first.size(2) * info_.latent_factor * info_.latent_factor;
+    const int64_t pixels =
+        first.size(1) * first.size(2) * info_.latent_factor * info_.latent_factor;
     const size_t at_once = static_cast<size_t>(std::max<int64_t>(1, kDecodedPixelsAtOnce / pixels));
     for (size_t begin = 0; begin < rows.size(); begin += at_once) {
       std::vector<at::Tensor> latents;

@@ -12,8 +12,8 @@
 namespace darkroom {
 
 // A few threads for work that is neither the device's nor gRPC's: packing images into files. Tasks
-// run in order of arrival; nothing bounds them here, for each belongs to an image that was accepted.
-// Thread-safe. The destructor runs what is left.
+// run in order of arrival; nothing bounds them here, for each belongs to an image that was
+// accepted. Thread-safe. The destructor runs what is left.
 class CodecPool {
  public:
   explicit CodecPool(int threads);

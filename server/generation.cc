@@ -29,8 +29,7 @@ absl::Time DeadlineOf(const grpc::CallbackServerContext& call, Clock& clock) {
 
 void SetDuration(absl::Duration duration, google::protobuf::Duration* message) {
   message->set_seconds(absl::ToInt64Seconds(duration));
-  message->set_nanos(
-      static_cast<int32_t>(absl::ToInt64Nanoseconds(duration % absl::Seconds(1))));
+  message->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration % absl::Seconds(1))));
 }
 
 }  // namespace
@@ -64,10 +63,10 @@ absl::Status Generation::Submit() {
   const RowId first = context_.worker.ReserveRows(count);
   std::vector<ImageJob> jobs;
   for (size_t i = 0; i < count; ++i) {
-    jobs.push_back({.request = parsed_.images[i],
-                    .done = [this, i](absl::StatusOr<FinishedImage> result) {
-                      OnImage(i, std::move(result));
-                    }});
+    jobs.push_back(
+        {.request = parsed_.images[i], .done = [this, i](absl::StatusOr<FinishedImage> result) {
+           OnImage(i, std::move(result));
+         }});
   }
   const absl::Time deadline = DeadlineOf(*call_, context_.clock);
   // Under the lock, so that a cancellation comes wholly before or wholly after: the rows that end
@@ -85,9 +84,8 @@ void Generation::OnImage(size_t index, absl::StatusOr<FinishedImage> result) {
     return EndImage(result.status());
   }
   reports_[index] = result->report;
-  context_.codecs.Run([this, index, image = std::move(result->image)] {
-    EndImage(Encode(index, image));
-  });
+  context_.codecs.Run(
+      [this, index, image = std::move(result->image)] { EndImage(Encode(index, image)); });
 }
 
 absl::Status Generation::Encode(size_t index, const RgbImage& image) try {
@@ -209,7 +207,8 @@ void Generation::Log(const absl::Status& status, absl::Duration took) const {
                       {"total_ms", absl::ToDoubleMilliseconds(took)}};
   if (!status.ok()) fields["error"] = Shortened({message.data(), message.size()}, 200);
   if (context_.log_prompts) fields["prompt"] = request_->prompt();
-  LogEvent(absl::IsInternal(status) ? LogLevel::kError : LogLevel::kInfo, "generate_images", fields);
+  LogEvent(absl::IsInternal(status) ? LogLevel::kError : LogLevel::kInfo, "generate_images",
+           fields);
 }
 
 void Generation::OnDone() { delete this; }

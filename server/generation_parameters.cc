@@ -13,9 +13,9 @@ namespace {
 std::string WebUiParameters(const ImageRequest& image, const ModelInfo& model) {
   std::string text = image.prompt;
   if (image.negative_prompt) absl::StrAppend(&text, "\nNegative prompt: ", *image.negative_prompt);
-  absl::StrAppend(&text, "\nSteps: ", image.steps, ", Sampler: Euler, CFG scale: ",
-                  image.guidance_scale, ", Seed: ", image.seed, ", Size: ", image.size.width, "x",
-                  image.size.height, ", Model: ", model.id,
+  absl::StrAppend(&text, "\nSteps: ", image.steps,
+                  ", Sampler: Euler, CFG scale: ", image.guidance_scale, ", Seed: ", image.seed,
+                  ", Size: ", image.size.width, "x", image.size.height, ", Model: ", model.id,
                   ", Version: Darkroom " DARKROOM_VERSION);
   return text;
 }

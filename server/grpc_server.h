@@ -13,8 +13,8 @@
 namespace darkroom {
 
 // The listening server: the image service, reflection, and grpc.health.v1 with the names
-// `darkroom.v1.ImageGenerationService` and "" for readiness and `liveness` for liveness. Limits what
-// a caller can make it hold. One per process.
+// `darkroom.v1.ImageGenerationService` and "" for readiness and `liveness` for liveness. Limits
+// what a caller can make it hold. One per process.
 class GrpcServer {
  public:
   // Listens, alive and ready. `service` is borrowed and outlives the server. UNAVAILABLE naming the

@@ -36,7 +36,8 @@ bool Write(png_structp png, png_infop info, const RgbImage& image, png_textp tex
 }
 
 bool IsAscii(const std::string& text) {
-  return std::all_of(text.begin(), text.end(), [](char c) { return static_cast<signed char>(c) > 0; });
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<signed char>(c) > 0; });
 }
 
 }  // namespace
@@ -48,8 +49,7 @@ absl::StatusOr<std::string> EncodePng(const RgbImage& image, const std::vector<P
     text.text = absl::StrReplaceAll(text.text, {{absl::string_view("\0", 1), "\xEF\xBF\xBD"}});
     png_text chunk = {};
     // Plain chunks are Latin-1 by the standard, so other letters take the international kind.
-    chunk.compression =
-        IsAscii(text.text) ? PNG_TEXT_COMPRESSION_NONE : PNG_ITXT_COMPRESSION_NONE;
+    chunk.compression = IsAscii(text.text) ? PNG_TEXT_COMPRESSION_NONE : PNG_ITXT_COMPRESSION_NONE;
     chunk.key = text.key.data();
     chunk.text = text.text.data();
     chunk.text_length = text.text.size();

@@ -62,8 +62,7 @@ std::string Line(LogLevel level, std::string_view event, const LogFields& fields
 void StartLogging(const LogOptions& options) {
   g_json = options.json;
   spdlog::init_thread_pool(kQueuedLines, /*threads_n=*/1);
-  const auto logger =
-      spdlog::create_async_nb<spdlog::sinks::stderr_sink_mt>("darkroom");
+  const auto logger = spdlog::create_async_nb<spdlog::sinks::stderr_sink_mt>("darkroom");
   logger->set_pattern("%v");
   logger->set_level(ToSpdlog(options.level));
   logger->flush_on(spdlog::level::info);

@@ -24,8 +24,10 @@ using LogFields = nlohmann::json;
 void StartLogging(const LogOptions& options);
 void StopLogging();
 
-// One line. User text in the fields is escaped, so that it can neither end the line nor forge another.
-void LogEvent(LogLevel level, std::string_view event, const LogFields& fields = LogFields::object());
+// One line. User text in the fields is escaped, so that it can neither end the line nor forge
+// another.
+void LogEvent(LogLevel level, std::string_view event,
+              const LogFields& fields = LogFields::object());
 
 }  // namespace darkroom
 

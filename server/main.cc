@@ -59,14 +59,15 @@ ExitCode Serve(const ServerOptions& options) {
   try {
     exposer = std::make_unique<prometheus::Exposer>(options.metrics_listen);
   } catch (const std::exception& error) {
-    return Fail(kFailed, absl::StrCat("cannot listen on ", options.metrics_listen, ": ", error.what()));
+    return Fail(kFailed,
+                absl::StrCat("cannot listen on ", options.metrics_listen, ": ", error.what()));
   }
   exposer->RegisterCollectable(metrics.registry());
 
   CodecPool codecs(kCodecThreads);
   DeviceWorker worker(**generator, options.batch, SteadyClock(), metrics);
-  ImageService service({model, options.limits, options.log.prompts, SteadyClock(), worker, codecs,
-                        metrics});
+  ImageService service(
+      {model, options.limits, options.log.prompts, SteadyClock(), worker, codecs, metrics});
   auto server = GrpcServer::Start(options.listen, service);
   if (!server.ok()) return Fail(kFailed, std::string(server.status().message()));
   metrics.SetReady(true);

@@ -21,7 +21,8 @@ namespace darkroom {
 enum class Stage { kTextEncode, kDenoiseStep, kVaeDecode, kEncode };
 
 // The server's Prometheus metrics, all prefixed `darkroom_`. Every label set exists from the start,
-// at zero, so that rates and absence can be told apart. Thread-safe; recording never blocks for long.
+// at zero, so that rates and absence can be told apart. Thread-safe; recording never blocks for
+// long.
 class Metrics final : public BatchObserver {
  public:
   Metrics(const ModelInfo& model, int64_t queue_limit);

@@ -109,9 +109,9 @@ void CheckChoices(const v1::GenerateImagesRequest& request, RequestChecks& check
   }
   const v1::OutputOptions& output = request.output();
   if (is_known(v1::ImageFormat_IsValid(output.format()), "output.format", output.format())) {
-    checks.NotBuilt(output.format() == v1::IMAGE_FORMAT_WEBP ||
-                        output.format() == v1::IMAGE_FORMAT_JPEG,
-                    "output.format");
+    checks.NotBuilt(
+        output.format() == v1::IMAGE_FORMAT_WEBP || output.format() == v1::IMAGE_FORMAT_JPEG,
+        "output.format");
   }
   checks.NotBuilt(output.has_quality(), "output.quality");
 }
@@ -167,11 +167,10 @@ void ResolveMicroConditioning(const v1::MicroConditioning& c, ImageRequest& imag
   positive.crop_left = static_cast<int>(c.crop_top_left().left());
   image.negative_conditioning = positive;
   if (!c.has_negative_original_size()) return;
-  image.negative_conditioning = {
-      .original_size = to_size(c.negative_original_size()),
-      .crop_top = static_cast<int>(c.negative_crop_top_left().top()),
-      .crop_left = static_cast<int>(c.negative_crop_top_left().left()),
-      .target_size = to_size(c.negative_target_size())};
+  image.negative_conditioning = {.original_size = to_size(c.negative_original_size()),
+                                 .crop_top = static_cast<int>(c.negative_crop_top_left().top()),
+                                 .crop_left = static_cast<int>(c.negative_crop_top_left().left()),
+                                 .target_size = to_size(c.negative_target_size())};
 }
 
 std::optional<TimestepSpacing> ToSpacing(v1::TimestepSpacing spacing) {
@@ -201,8 +200,8 @@ ImageRequest ResolveImage(const v1::GenerateImagesRequest& request, const ModelI
   image.size = model.default_size;
   if (request.has_height()) image.size.height = static_cast<int>(request.height());
   if (request.has_width()) image.size.width = static_cast<int>(request.width());
-  image.steps = static_cast<int>(
-      request.has_num_inference_steps() ? request.num_inference_steps() : kDefaultSteps);
+  image.steps = static_cast<int>(request.has_num_inference_steps() ? request.num_inference_steps()
+                                                                   : kDefaultSteps);
   image.guidance_scale =
       request.has_guidance_scale() ? request.guidance_scale() : kDefaultGuidanceScale;
   image.spacing = ToSpacing(request.timestep_spacing());

@@ -18,8 +18,8 @@ struct RequestLimits {
   int max_steps = 150;
 };
 
-// A request with every default resolved: one entry of `images` for each image, in order. They differ
-// in their seeds alone.
+// A request with every default resolved: one entry of `images` for each image, in order. They
+// differ in their seeds alone.
 struct ParsedRequest {
   std::string request_id;
   std::vector<ImageRequest> images;

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 
@@ -63,7 +64,7 @@ class OptionsParser {
       std::ostringstream out, err;
       const int code = app_.exit(error, out, err);
       if (code == 0) return EarlyExit{0, out.str()};
-      return EarlyExit{kBadUsage, err.str()};
+      return EarlyExit{kBadUsage, err.str() + BlameEnvironment(err.str())};
     }
     absl::ParseDuration(window_, &options_.batch.window);
     absl::ParseDuration(lame_duck_, &options_.drain.lame_duck);
@@ -80,6 +81,17 @@ class OptionsParser {
   }
 
  private:
+  // Where a wrong value may come from the environment, says so: the flag's name alone would mislead.
+  std::string BlameEnvironment(const std::string& error) const {
+    for (const CLI::Option* option : app_.get_options()) {
+      const std::string& variable = option->get_envname();
+      if (variable.empty() || std::getenv(variable.c_str()) == nullptr) continue;
+      if (!absl::StartsWith(error, option->get_name())) continue;
+      return absl::StrCat("The environment sets ", variable, ".\n");
+    }
+    return "";
+  }
+
   // A flag and its environment variable: --batch-window and DARKROOM_BATCH_WINDOW.
   template <typename Value>
   CLI::Option* Add(const std::string& flag, Value& value, const std::string& help) {

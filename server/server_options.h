@@ -15,7 +15,7 @@ namespace darkroom {
 
 // How the server ends.
 struct DrainOptions {
-  absl::Duration lame_duck = absl::Seconds(5);   // Not ready, but still serving.
+  absl::Duration lame_duck = absl::Seconds(5);  // Not ready, but still serving.
   absl::Duration timeout = absl::Seconds(120);  // For the work that was accepted.
 };
 

@@ -7,10 +7,8 @@
 namespace darkroom {
 
 absl::Status WarmUp(ImageGenerator& generator) {
-  ImageRequest request{.prompt = "warm-up",
-                       .size = generator.info().default_size,
-                       .steps = 2,
-                       .guidance_scale = 5};
+  ImageRequest request{
+      .prompt = "warm-up", .size = generator.info().default_size, .steps = 2, .guidance_scale = 5};
   request.conditioning = {.original_size = request.size, .target_size = request.size};
   request.negative_conditioning = request.conditioning;
   const ImageRequest* const requests[] = {&request};

@@ -59,11 +59,11 @@ void ImageClient::GenerateImages(v1::GenerateImagesRequest request, Callback don
   if (deadline != absl::InfiniteFuture()) call->context.set_deadline(absl::ToChronoTime(deadline));
   {
     absl::MutexLock lock(&mu_);
-    in_flight_.insert(call);
+    in_flight_[call.get()] = call;
   }
   stub_->async()->GenerateImages(
       &call->context, &call->request, &call->response,
-      [this, call](const grpc::Status& status) { Finish(call, status); });
+      [this, call = call.get()](const grpc::Status& status) { Finish(call, status); });
 }
 
 ImageClient::Reply ImageClient::GenerateImages(v1::GenerateImagesRequest request,
@@ -85,20 +85,20 @@ void ImageClient::CancelAll() {
   std::vector<std::shared_ptr<Call>> calls;
   {
     absl::MutexLock lock(&mu_);
-    calls.assign(in_flight_.begin(), in_flight_.end());
+    for (const auto& [unused, call] : in_flight_) calls.push_back(call);
   }
   // Outside the lock: cancelling may run a call's end on this thread.
   for (const std::shared_ptr<Call>& call : calls) call->context.TryCancel();
 }
 
-void ImageClient::Finish(const std::shared_ptr<Call>& call, const grpc::Status& status) {
-  Callback done = std::exchange(call->done, nullptr);
+void ImageClient::Finish(Call* call, const grpc::Status& status) {
   if (status.ok()) {
-    std::move(done)(std::move(call->response));
+    std::move(call->done)(std::move(call->response));
   } else {
-    std::move(done)(FromRpcStatus(status));
+    std::move(call->done)(FromRpcStatus(status));
   }
-  done = nullptr;  // What the callback holds goes before the destructor may return.
+  // The call goes, with what its callback and its context hold, before the destructor may return:
+  // the last reference to a channel must not be dropped on gRPC's thread, which would join itself.
   absl::MutexLock lock(&mu_);
   in_flight_.erase(call);
 }

@@ -5,7 +5,7 @@
 
 #include <memory>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/any_invocable.h"
@@ -53,12 +53,11 @@ class ImageClient {
  private:
   struct Call;
 
-  void Finish(const std::shared_ptr<Call>& call, const grpc::Status& status)
-      ABSL_LOCKS_EXCLUDED(mu_);
+  void Finish(Call* call, const grpc::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
   const std::unique_ptr<v1::ImageGenerationService::StubInterface> stub_;
   absl::Mutex mu_;
-  std::unordered_set<std::shared_ptr<Call>> in_flight_ ABSL_GUARDED_BY(mu_);
+  std::unordered_map<Call*, std::shared_ptr<Call>> in_flight_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace darkroom

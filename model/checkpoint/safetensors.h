@@ -40,9 +40,9 @@ class MappedFile {
 // names dtype, shape and byte range of each tensor, then the bytes.
 //
 // Open trusts nothing: the header must be at most 100 MB and inside the file, begin with `{`, name
-// no key twice, and its ranges must be in order of their shapes' sizes, without overlap or hole, and
-// end with the file. A header's claims cost no memory beyond its own size. The file must not change
-// while it is open.
+// no key twice, and its ranges must be in order of their shapes' sizes, without overlap or hole,
+// and end with the file. A header's claims cost no memory beyond its own size. The file must not
+// change while it is open.
 class SafetensorsFile {
  public:
   // INVALID_ARGUMENT naming the file and the rule it breaks; NOT_FOUND when it cannot be opened.

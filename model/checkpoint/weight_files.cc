@@ -49,7 +49,8 @@ absl::StatusOr<std::vector<SafetensorsFile>> OpenWeightFiles(const std::string& 
   std::set<std::string> names;
   for (const std::string variant : {"", ".fp16"}) {
     const std::string single = absl::StrCat(stem, variant, ".safetensors");
-    const std::string index = absl::StrCat(folder, "/", stem, ".safetensors.index", variant, ".json");
+    const std::string index =
+        absl::StrCat(folder, "/", stem, ".safetensors.index", variant, ".json");
     if (Exists(absl::StrCat(folder, "/", single))) {
       names.insert(single);
     } else if (Exists(index)) {

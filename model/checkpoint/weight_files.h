@@ -9,9 +9,9 @@
 
 namespace darkroom {
 
-// Opens the weights of one component folder as diffusers and transformers save them: NAME.safetensors
-// or the shards of NAME.safetensors.index.json, else the same with `.fp16`. `stem` is NAME,
-// "diffusion_pytorch_model" or "model".
+// Opens the weights of one component folder as diffusers and transformers save them:
+// NAME.safetensors or the shards of NAME.safetensors.index.json, else the same with `.fp16`. `stem`
+// is NAME, "diffusion_pytorch_model" or "model".
 //
 // Pickle files (.bin, .ckpt, .pt) are never opened: a folder that has only those is refused with a
 // hint to convert them.

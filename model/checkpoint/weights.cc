@@ -81,10 +81,10 @@ absl::Status Weights::CheckComplete() const {
   }
   if (problems.empty()) return absl::OkStatus();
   const size_t listed = std::min(problems.size(), kListed);
-  return absl::InvalidArgumentError(absl::StrCat(
-      folder_, ": the weights do not fit config.json in ", problems.size(), " places: ",
-      absl::StrJoin(problems.begin(), problems.begin() + listed, "; "),
-      problems.size() > listed ? "; ..." : ""));
+  return absl::InvalidArgumentError(
+      absl::StrCat(folder_, ": the weights do not fit config.json in ", problems.size(),
+                   " places: ", absl::StrJoin(problems.begin(), problems.begin() + listed, "; "),
+                   problems.size() > listed ? "; ..." : ""));
 }
 
 WeightScope::WeightScope(Weights& weights, std::string prefix)

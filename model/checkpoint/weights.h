@@ -30,8 +30,8 @@ class Weights {
   // The tensors below `prefix` belong to a part that is not loaded.
   void Ignore(std::string_view prefix);
 
-  // After all constructors ran: INVALID_ARGUMENT listing the first ten of the missing, misshapen and
-  // unused tensors, with the count of all.
+  // After all constructors ran: INVALID_ARGUMENT listing the first ten of the missing, misshapen
+  // and unused tensors, with the count of all.
   absl::Status CheckComplete() const;
 
   // A tensor in float32. Missing or misshapen: an undefined tensor, and CheckComplete fails.

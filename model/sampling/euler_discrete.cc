@@ -116,21 +116,16 @@ EulerDiscrete::Schedule EulerDiscrete::MakeSchedule(int steps, TimestepSpacing s
     case TimestepSpacing::kLeading:
       schedule.timesteps = LeadingTimesteps(train, steps, config_.steps_offset);
       break;
-    case TimestepSpacing::kTrailing:
-      schedule.timesteps = TrailingTimesteps(train, steps);
-      break;
-    case TimestepSpacing::kLinspace:
-      schedule.timesteps = LinspaceTimesteps(train, steps);
-      break;
+    case TimestepSpacing::kTrailing: schedule.timesteps = TrailingTimesteps(train, steps); break;
+    case TimestepSpacing::kLinspace: schedule.timesteps = LinspaceTimesteps(train, steps); break;
   }
   for (const float timestep : schedule.timesteps) {
     schedule.sigmas.push_back(static_cast<float>(SigmaAt(timestep)));
   }
   schedule.sigmas.push_back(0);
   const float largest = *std::max_element(schedule.sigmas.begin(), schedule.sigmas.end());
-  schedule.initial_sigma = spacing == TimestepSpacing::kLeading
-                               ? std::sqrt(largest * largest + 1.0f)
-                               : largest;
+  schedule.initial_sigma =
+      spacing == TimestepSpacing::kLeading ? std::sqrt(largest * largest + 1.0f) : largest;
   return schedule;
 }
 

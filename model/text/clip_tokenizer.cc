@@ -108,9 +108,10 @@ absl::Status ClipTokenizer::ReadSpecialTokens(const std::string& folder) {
   }
   length_ = length.get<int64_t>();
 
-  const std::pair<const char*, int64_t*> roles[] = {
-      {"bos_token", &begin_}, {"eos_token", &end_}, {"unk_token", nullptr},
-      {"pad_token", &padding_}};
+  const std::pair<const char*, int64_t*> roles[] = {{"bos_token", &begin_},
+                                                    {"eos_token", &end_},
+                                                    {"unk_token", nullptr},
+                                                    {"pad_token", &padding_}};
   for (const auto& [role, id] : roles) {
     // transformers marks a token that is given as a plain string as "not normalized", and the map
     // goes before the configuration.

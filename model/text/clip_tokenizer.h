@@ -21,8 +21,8 @@ class ClipTokenizer {
     int truncated = 0;         // Tokens that did not fit.
   };
 
-  // Reads a tokenizer folder: vocab.json, merges.txt, tokenizer_config.json and, where there is one,
-  // special_tokens_map.json.
+  // Reads a tokenizer folder: vocab.json, merges.txt, tokenizer_config.json and, where there is
+  // one, special_tokens_map.json.
   static absl::StatusOr<ClipTokenizer> Load(const std::string& folder);
 
   // `text` is valid UTF-8.

@@ -25,7 +25,8 @@ std::vector<std::string> ByteLetters() {
     if (code < 0x80) {
       letters[byte] = std::string(1, static_cast<char>(code));
     } else {
-      letters[byte] = {static_cast<char>(0xC0 | (code >> 6)), static_cast<char>(0x80 | (code & 63))};
+      letters[byte] = {static_cast<char>(0xC0 | (code >> 6)),
+                       static_cast<char>(0x80 | (code & 63))};
     }
   }
   return letters;

@@ -31,9 +31,9 @@ absl::StatusOr<LoadedEncoder> LoadEncoder(const std::string& folder, bool projec
 absl::Status CheckFit(const std::string& folder, const ClipTokenizer& tokenizer,
                       const TextEncoderConfig& config) {
   if (tokenizer.length() == config.length) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat(folder, ": the encoder takes ", config.length, " tokens, its tokenizer gives ",
-                   tokenizer.length()));
+  return absl::InvalidArgumentError(absl::StrCat(folder, ": the encoder takes ", config.length,
+                                                 " tokens, its tokenizer gives ",
+                                                 tokenizer.length()));
 }
 
 }  // namespace
@@ -58,7 +58,10 @@ absl::StatusOr<PromptEncoder> PromptEncoder::Load(const std::string& checkpoint)
 }
 
 PromptEncoder::PromptEncoder(Tower first, Tower second, int64_t width, int64_t projection)
-    : first_(std::move(first)), second_(std::move(second)), width_(width), projection_(projection) {}
+    : first_(std::move(first)),
+      second_(std::move(second)),
+      width_(width),
+      projection_(projection) {}
 
 std::vector<PromptEmbedding> PromptEncoder::Encode(std::span<const PromptTexts> prompts) const {
   if (prompts.empty()) return {};

@@ -35,7 +35,7 @@ class TextEncoder {
  public:
   struct Output {
     at::Tensor penultimate;  // Hidden states before the last layer: [texts, length, width].
-    at::Tensor pooled;       // Projected end token: [texts, projection]; undefined when not projected.
+    at::Tensor pooled;  // Projected end token: [texts, projection]; undefined when not projected.
   };
 
   TextEncoder(const TextEncoderConfig& config, bool projected, const WeightScope& weights);

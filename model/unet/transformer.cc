@@ -53,8 +53,8 @@ Transformer::Transformer(const Shape& shape, const WeightScope& weights)
 
 at::Tensor Transformer::Forward(const at::Tensor& x, const at::Tensor& context) const {
   const at::Tensor normed = norm_.Forward(x);
-  at::Tensor tokens = linear_in_ ? linear_in_->Forward(ToTokens(normed))
-                                 : ToTokens(conv_in_->Forward(normed));
+  at::Tensor tokens =
+      linear_in_ ? linear_in_->Forward(ToTokens(normed)) : ToTokens(conv_in_->Forward(normed));
   for (const Layer& layer : layers_) tokens = layer.Forward(tokens, context);
   const at::Tensor pixels = linear_out_ ? ToPixels(linear_out_->Forward(tokens), x)
                                         : conv_out_->Forward(ToPixels(tokens, x));

@@ -45,14 +45,13 @@ absl::StatusOr<UNet> UNet::Load(const std::string& folder) {
 
 at::Tensor UNet::Sinusoids(const at::Tensor& values, int64_t width) const {
   const int64_t half = width / 2;
-  const at::Tensor frequencies =
-      at::exp(-std::log(10000.0) * at::arange(half, at::kFloat) /
-              (static_cast<double>(half) - config_.frequency_shift));
+  const at::Tensor frequencies = at::exp(-std::log(10000.0) * at::arange(half, at::kFloat) /
+                                         (static_cast<double>(half) - config_.frequency_shift));
   const at::Tensor angles = values.unsqueeze(-1) * frequencies;
   const at::Tensor sines = at::sin(angles);
   const at::Tensor cosines = at::cos(angles);
-  const at::Tensor waves = config_.flip_sin_to_cos ? at::cat({cosines, sines}, -1)
-                                                   : at::cat({sines, cosines}, -1);
+  const at::Tensor waves =
+      config_.flip_sin_to_cos ? at::cat({cosines, sines}, -1) : at::cat({sines, cosines}, -1);
   return width % 2 == 0 ? waves : at::constant_pad_nd(waves, {0, 1});
 }
 

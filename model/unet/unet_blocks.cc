@@ -61,9 +61,9 @@ at::Tensor DownBlock::Forward(at::Tensor x, const UNetConditioning& conditioning
 MidBlock::MidBlock(const UNetConfig& config, const WeightScope& weights)
     : first_(ResnetShape(config, config.channels.back(), config.channels.back()),
              weights.Scope("resnets.0")),
-      transformer_(TransformerShape(config, config.channels.size() - 1,
-                                    config.transformer_layers.back()),
-                   weights.Scope("attentions.0")),
+      transformer_(
+          TransformerShape(config, config.channels.size() - 1, config.transformer_layers.back()),
+          weights.Scope("attentions.0")),
       second_(ResnetShape(config, config.channels.back(), config.channels.back()),
               weights.Scope("resnets.1")) {}
 

@@ -87,16 +87,15 @@ absl::StatusOr<UNetConfig> UNetConfig::Read(const std::string& path) {
   config.out_channels = reader->Size("out_channels", config.out_channels);
   config.sample_size = reader->Integer("sample_size", config.sample_size);
   config.resnets = reader->Sizes("layers_per_block", levels, 2);
-  config.down_attention = ReadBlockTypes(*reader, "down_block_types", "DownBlock2D",
-                                         "CrossAttnDownBlock2D", levels);
+  config.down_attention =
+      ReadBlockTypes(*reader, "down_block_types", "DownBlock2D", "CrossAttnDownBlock2D", levels);
   config.up_attention =
       ReadBlockTypes(*reader, "up_block_types", "UpBlock2D", "CrossAttnUpBlock2D", levels);
   config.transformer_layers = reader->Sizes("transformer_layers_per_block", levels, 1);
   config.up_transformer_layers = config.transformer_layers;
   std::reverse(config.up_transformer_layers.begin(), config.up_transformer_layers.end());
   if (reader->Has("reverse_transformer_layers_per_block")) {
-    config.up_transformer_layers =
-        reader->Sizes("reverse_transformer_layers_per_block", levels, 1);
+    config.up_transformer_layers = reader->Sizes("reverse_transformer_layers_per_block", levels, 1);
   }
   // By an old slip in diffusers, attention_head_dim is the number of heads where
   // num_attention_heads is absent.
@@ -117,8 +116,7 @@ absl::StatusOr<UNetConfig> UNetConfig::Read(const std::string& path) {
     reader->Refuse("addition_embed_type must be text_time: this is no SDXL UNet");
   }
   if (levels > 0) {
-    config.time_embedding_width =
-        reader->Size("time_embedding_dim", 4 * config.channels.front());
+    config.time_embedding_width = reader->Size("time_embedding_dim", 4 * config.channels.front());
     CheckDivisible(*reader, config);
   }
   if (absl::Status s = reader->Finish(); !s.ok()) return s;

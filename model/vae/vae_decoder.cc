@@ -29,11 +29,12 @@ VaeAttention::VaeAttention(const VaeConfig& config, const WeightScope& weights)
            config.channels.back()) {}
 
 at::Tensor VaeAttention::Forward(const at::Tensor& x) const {
-  const at::Tensor tokens = norm_.Forward(x).flatten(2).transpose(1, 2);  // [images, h * w, channels]
+  const at::Tensor tokens =
+      norm_.Forward(x).flatten(2).transpose(1, 2);  // [images, h * w, channels]
   const auto one_head = [](const at::Tensor& t) { return t.unsqueeze(1); };
-  const at::Tensor attended = at::scaled_dot_product_attention(
-      one_head(query_.Forward(tokens)), one_head(key_.Forward(tokens)),
-      one_head(value_.Forward(tokens)));
+  const at::Tensor attended = at::scaled_dot_product_attention(one_head(query_.Forward(tokens)),
+                                                               one_head(key_.Forward(tokens)),
+                                                               one_head(value_.Forward(tokens)));
   return x + out_.Forward(attended.squeeze(1)).transpose(1, 2).reshape(x.sizes());
 }
 

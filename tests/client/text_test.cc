@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "tests/client/seeded_random.h"
 
 namespace darkroom {
@@ -22,7 +23,7 @@ std::string Encode(uint32_t code) {
 TEST(TextTest, EveryCodePointButSurrogatesIsUtf8) {
   for (uint32_t code = 0; code < 0x120000; ++code) {
     const bool valid = code < 0x110000 && (code < 0xD800 || code >= 0xE000);
-    ASSERT_EQ(IsUtf8("a" + Encode(code) + "b"), valid) << std::hex << code;
+    ASSERT_EQ(IsUtf8(absl::StrCat("a", Encode(code), "b")), valid) << std::hex << code;
   }
 }
 

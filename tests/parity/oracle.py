@@ -10,28 +10,35 @@ from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-_THREADS = 2
+# On a busy machine two threads wait for each other far longer than one takes.
+_THREADS = 1
+
+
+def load_pipeline(folder: Path) -> StableDiffusionXLPipeline:
+    """The checkpoint in float32, whatever its files hold."""
+    for logging in (diffusers_logging, transformers_logging):
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
+    torch.set_num_threads(_THREADS)
+    variant = "fp16" if any(folder.glob("unet/*.fp16*")) else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        pipeline = StableDiffusionXLPipeline.from_pretrained(
+            folder,
+            variant=variant,
+            torch_dtype=torch.float32,
+            add_watermarker=False,
+            local_files_only=True,
+        )
+    pipeline.set_progress_bar_config(disable=True)
+    return pipeline
 
 
 class Oracle:
-    """A checkpoint in diffusers, in float32 whatever its files hold."""
+    """A checkpoint in diffusers."""
 
     def __init__(self, folder: Path):
-        for logging in (diffusers_logging, transformers_logging):
-            logging.set_verbosity_error()
-            logging.disable_progress_bar()
-        torch.set_num_threads(_THREADS)
-        variant = "fp16" if any(folder.glob("unet/*.fp16*")) else None
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            self._pipeline = StableDiffusionXLPipeline.from_pretrained(
-                folder,
-                variant=variant,
-                torch_dtype=torch.float32,
-                add_watermarker=False,
-                local_files_only=True,
-            )
-        self._pipeline.set_progress_bar_config(disable=True)
+        self._pipeline = load_pipeline(folder)
         self._scheduler_config = self._pipeline.scheduler.config
 
     def image(self, case: Case) -> np.ndarray:

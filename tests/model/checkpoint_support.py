@@ -1,17 +1,24 @@
-"""Copies of the embedded checkpoint with one file changed."""
+"""Copies of the embedded checkpoint with one file changed, and what the server says of them."""
 
 import json
 import os
+import resource
 import struct
+import subprocess
 from pathlib import Path
 from typing import Any
 
-from protos import REPOSITORY
+from live_server import LiveServer, clean_environment, program
+from protos import REPOSITORY, pb
 
 EMBEDDED = REPOSITORY / "models" / "emoji"
 UNET = "unet/diffusion_pytorch_model.fp16.safetensors"
 VAE = "vae/diffusion_pytorch_model.fp16.safetensors"
 TEXT_ENCODER = "text_encoder/model.fp16.safetensors"
+
+NO_MODEL = 3
+# A claim in a file must not become memory; the embedded model takes a tenth of this.
+MAX_DATA_BYTES = 4 << 30
 
 Header = dict[str, Any]
 
@@ -69,3 +76,36 @@ def write_sparse(path: Path, header_length: int, size: int) -> None:
     """A file of `size` bytes that claims a header of `header_length` and takes no disk space."""
     replace_bytes(path, struct.pack("<Q", header_length) + b"{")
     os.truncate(path, size)
+
+
+def refusal(model):
+    """What the server says on standard error when it ends for want of a model."""
+    ended = subprocess.run(
+        [
+            str(program("darkroom-server")),
+            *("--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0"),
+            *("--model", str(model)),
+        ],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=clean_environment(),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (MAX_DATA_BYTES,) * 2),
+        check=False,
+    )
+    assert ended.returncode == NO_MODEL, f"exit {ended.returncode}: {ended.stderr[-4000:]}"
+    assert "ready on" not in ended.stdout
+    return ended.stderr
+
+
+def assert_refused(model, *named):
+    said = refusal(model)
+    for text in named:
+        assert text in said, said
+
+
+def assert_serves(model):
+    with LiveServer("--batch-window", "0s", model=model) as live:
+        request = pb.GenerateImagesRequest(prompt="a red apple", num_inference_steps=1)
+        assert len(live.stub.GenerateImages(request, timeout=60).images) == 1

@@ -1,0 +1,37 @@
+# The two commands are `make demo` and `make test`; `make help` lists the others.
+
+.DEFAULT_GOAL := help
+.PHONY: help build demo test bench lint format install clean
+
+help:  ## This list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+build:  ## Build the programs into build/release/bin, installing what is missing
+	@tools/setup build
+	@tools/build release darkroom-server darkroom
+
+demo: build  ## Make pictures with the embedded model, into demo/
+	@tools/demo
+
+test:  ## Build and run every test, installing what is missing
+	@tools/setup test
+	@tools/build release all
+	@ctest --preset release
+
+bench: build  ## Images a second, together against in turn
+	@tools/build release batch_gain
+	@build/release/bench/batch_gain models/emoji
+
+lint:  ## clang's thread safety analysis and clang-format, as in the tests
+	@tools/setup test
+	@tests/thread_annotations_test.sh .
+	@tests/format_test.sh .
+
+format:  ## Bring the code into shape
+	@git ls-files -co --exclude-standard '*.h' '*.cc' | xargs clang-format-14 -i
+
+install: build  ## Copy programs and model below PREFIX, by default /usr/local
+	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
+
+clean:  ## Remove what was built, not what was installed
+	@rm -rf build demo

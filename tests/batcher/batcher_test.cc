@@ -1,0 +1,179 @@
+#include "batcher/batcher.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <random>
+#include <thread>
+
+#include "tests/support/fake_engine.h"
+#include "tests/support/manual_clock.h"
+
+namespace darkroom {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::SizeIs;
+using Call = FakeEngine::Call;
+
+constexpr absl::Duration kWindow = absl::Milliseconds(20);
+constexpr absl::Duration kTick = absl::Nanoseconds(1);
+
+class BatcherTest : public testing::Test {
+ protected:
+  static std::vector<Row> Rows(std::vector<RowId> ids, int steps = 1) {
+    std::vector<Row> rows;
+    for (const RowId id : ids) rows.push_back({.id = id, .steps = steps});
+    return rows;
+  }
+
+  void Submit(std::vector<RowId> ids, int steps = 1) {
+    ASSERT_TRUE(batcher_.Submit(Rows(std::move(ids), steps)).ok());
+  }
+
+  ManualClock clock_;
+  FakeEngine engine_;
+  NullObserver observer_;
+  Batcher batcher_{
+      {.window = kWindow, .max_batch_size = 4, .max_queued_images = 8}, clock_, engine_, observer_};
+};
+
+TEST_F(BatcherTest, ALoneRowLeavesWhenItsWindowClosesAndNotBefore) {
+  const absl::Time due = clock_.TimeNow() + kWindow;
+  Submit({1});
+  clock_.AwaitSleeperUntil(due);
+  clock_.AdvanceTime(kWindow - kTick);
+  clock_.AwaitSleeperUntil(due);  // Still asleep, one tick before the end.
+  EXPECT_THAT(engine_.calls("start"), IsEmpty());
+  clock_.AdvanceTime(kTick);
+  EXPECT_TRUE(engine_.AwaitEnd(1).ok());
+}
+
+TEST_F(BatcherTest, AFullBatchLeavesWithoutTheClock) {
+  Submit({1, 2});
+  Submit({3, 4});
+  engine_.AwaitEnds(4);
+  EXPECT_THAT(engine_.calls("start"), ElementsAre(Call{"start", {1, 2, 3, 4}}));
+}
+
+TEST_F(BatcherTest, RowsWithFewerStepsFinishFirstAndTheOthersGoOn) {
+  std::vector<Row> rows = Rows({1, 2, 3, 4}, /*steps=*/1);
+  rows[1].steps = 3;
+  ASSERT_TRUE(batcher_.Submit(rows).ok());
+  engine_.AwaitEnds(4);
+  EXPECT_THAT(engine_.calls("step"),
+              ElementsAre(Call{"step", {1, 2, 3, 4}}, Call{"step", {2}}, Call{"step", {2}}));
+  EXPECT_THAT(engine_.calls("finish"), ElementsAre(Call{"finish", {1, 3, 4}}, Call{"finish", {2}}));
+}
+
+TEST_F(BatcherTest, KeysNeverMix) {
+  std::vector<Row> rows = Rows({1, 2, 3, 4});
+  rows[1].key = rows[3].key = {8, 8};
+  ASSERT_TRUE(batcher_.Submit(rows).ok());
+  batcher_.Drain(absl::InfiniteDuration());
+  EXPECT_THAT(engine_.calls("step"), ElementsAre(Call{"step", {1, 3}}, Call{"step", {2, 4}}));
+}
+
+TEST_F(BatcherTest, ABadRowEndsAloneAndItsMatesNeverNotice) {
+  for (const char* kind : {"start", "step", "finish"}) {
+    const RowId first = engine_.end_counts().size() + 1;
+    engine_.FailRow(kind, first + 2);
+    Submit({first, first + 1, first + 2, first + 3}, /*steps=*/2);
+    for (RowId id = first; id < first + 4; ++id) {
+      EXPECT_EQ(engine_.AwaitEnd(id).ok(), id != first + 2) << kind << " " << id;
+    }
+  }
+}
+
+TEST_F(BatcherTest, ACancelledRowLeavesAtTheNextStepBoundary) {
+  engine_.Hold();
+  Submit({1, 2, 3, 4}, /*steps=*/5);
+  engine_.AwaitHeldCall("start");
+  batcher_.Cancel(std::vector<RowId>{2, 77});
+  engine_.Release();
+  EXPECT_TRUE(absl::IsCancelled(engine_.AwaitEnd(2)));
+  engine_.AwaitEnds(4);
+  EXPECT_THAT(engine_.calls("step"), SizeIs(5));
+  EXPECT_THAT(engine_.calls("step").front().rows, ElementsAre(1, 3, 4));
+}
+
+TEST_F(BatcherTest, ACancelledRowThatWaitsNeverReachesTheDevice) {
+  Submit({1});
+  batcher_.Cancel(std::vector<RowId>{1});
+  EXPECT_TRUE(absl::IsCancelled(engine_.AwaitEnd(1)));
+  EXPECT_THAT(engine_.calls("start"), IsEmpty());
+}
+
+TEST_F(BatcherTest, ADeadlineInTheQueueIsKeptToTheNanosecond) {
+  std::vector<Row> rows = Rows({1});
+  rows[0].deadline = clock_.TimeNow() + absl::Milliseconds(7);
+  ASSERT_TRUE(batcher_.Submit(rows).ok());
+  clock_.AwaitSleeperUntil(rows[0].deadline);
+  clock_.AdvanceTime(absl::Milliseconds(7) - kTick);
+  clock_.AwaitSleeperUntil(rows[0].deadline);
+  EXPECT_THAT(engine_.end_counts(), IsEmpty());
+  clock_.AdvanceTime(kTick);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(engine_.AwaitEnd(1)));
+}
+
+TEST_F(BatcherTest, AFullQueueRefusesTheWholeRequest) {
+  engine_.Hold();
+  Submit({1, 2, 3, 4});
+  engine_.AwaitHeldCall("start");
+  Submit({11, 12, 13, 14, 15, 16, 17});
+  EXPECT_TRUE(absl::IsResourceExhausted(batcher_.Submit(Rows({21, 22}))));
+  Submit({31});
+  engine_.Release();
+  batcher_.Drain(absl::InfiniteDuration());
+  EXPECT_THAT(engine_.end_counts(), SizeIs(12));
+}
+
+TEST_F(BatcherTest, DrainingFinishesWhatWasAcceptedAndRefusesTheRest) {
+  Submit({1, 2}, /*steps=*/3);
+  batcher_.Drain(absl::InfiniteDuration());
+  EXPECT_TRUE(engine_.AwaitEnd(1).ok());
+  EXPECT_TRUE(engine_.AwaitEnd(2).ok());
+  EXPECT_TRUE(absl::IsUnavailable(batcher_.Submit(Rows({3}))));
+}
+
+TEST_F(BatcherTest, WhenPatienceEndsTheRestIsUnavailable) {
+  engine_.Hold();
+  Submit({1, 2, 3, 4}, /*steps=*/1000);
+  Submit({5});
+  engine_.AwaitHeldCall("start");
+  const absl::Time deadline = clock_.TimeNow() + absl::Seconds(1);
+  std::thread drain([&] { batcher_.Drain(absl::Seconds(1)); });
+  clock_.AwaitSleeperUntil(deadline);
+  clock_.AdvanceTime(absl::Seconds(1));
+  engine_.Release();
+  drain.join();
+  EXPECT_TRUE(absl::IsUnavailable(engine_.AwaitEnd(1)));
+  EXPECT_TRUE(absl::IsUnavailable(engine_.AwaitEnd(5)));
+}
+
+TEST_F(BatcherTest, EveryRowEndsExactlyOnceWhoeverSubmitsAndCancels) {
+  const auto seed = std::random_device()();
+  SCOPED_TRACE(testing::Message() << "seed " << seed);
+  std::vector<std::thread> callers;
+  std::vector<size_t> accepted(4);
+  for (size_t c = 0; c < accepted.size(); ++c) {
+    callers.emplace_back([&, c] {
+      std::mt19937 draw(seed + static_cast<unsigned>(c));
+      for (RowId i = 0; i < 500; ++i) {
+        const RowId id = c * 1'000'000 + i;
+        accepted[c] += batcher_.Submit(Rows({id}, 1 + static_cast<int>(draw() % 3))).ok();
+        if (draw() % 4 == 0) batcher_.Cancel(std::vector<RowId>{id});
+      }
+    });
+  }
+  for (std::thread& caller : callers) caller.join();
+  batcher_.Drain(absl::InfiniteDuration());
+  const std::map<RowId, int> ends = engine_.end_counts();
+  EXPECT_EQ(ends.size(), accepted[0] + accepted[1] + accepted[2] + accepted[3]);
+  EXPECT_THAT(ends, testing::Each(Pair(testing::_, 1)));
+}
+
+}  // namespace
+}  // namespace darkroom

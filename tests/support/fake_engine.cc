@@ -1,0 +1,75 @@
+#include "tests/support/fake_engine.h"
+
+#include "absl/strings/str_cat.h"
+
+namespace darkroom {
+
+absl::Status FakeEngine::Record(const std::string& kind, std::span<const RowId> rows) {
+  absl::MutexLock lock(&mu_);
+  held_call_ = kind;
+  const auto is_free = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return !held_; };
+  mu_.Await(absl::Condition(&is_free));
+  held_call_.clear();
+  calls_.push_back({kind, {rows.begin(), rows.end()}});
+  for (const RowId row : rows) {
+    if (failing_.contains({kind, row})) return absl::InternalError(absl::StrCat("row ", row));
+  }
+  return absl::OkStatus();
+}
+
+void FakeEngine::End(RowId row, const absl::Status& status) {
+  absl::MutexLock lock(&mu_);
+  ends_[row] = status;
+  ++end_counts_[row];
+}
+
+void FakeEngine::FailRow(const std::string& kind, RowId row) {
+  absl::MutexLock lock(&mu_);
+  failing_.emplace(kind, row);
+}
+
+void FakeEngine::Hold() {
+  absl::MutexLock lock(&mu_);
+  held_ = true;
+}
+
+void FakeEngine::Release() {
+  absl::MutexLock lock(&mu_);
+  held_ = false;
+}
+
+absl::Status FakeEngine::AwaitEnd(RowId row) {
+  absl::MutexLock lock(&mu_);
+  const auto has_ended = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return ends_.contains(row); };
+  mu_.Await(absl::Condition(&has_ended));
+  return ends_.at(row);
+}
+
+void FakeEngine::AwaitHeldCall(const std::string& kind) {
+  absl::MutexLock lock(&mu_);
+  const auto is_held = [&]()
+                           ABSL_SHARED_LOCKS_REQUIRED(mu_) { return held_ && held_call_ == kind; };
+  mu_.Await(absl::Condition(&is_held));
+}
+
+void FakeEngine::AwaitEnds(size_t count) {
+  absl::MutexLock lock(&mu_);
+  const auto have_ended = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return ends_.size() >= count; };
+  mu_.Await(absl::Condition(&have_ended));
+}
+
+std::vector<FakeEngine::Call> FakeEngine::calls(const std::string& kind) const {
+  absl::MutexLock lock(&mu_);
+  std::vector<Call> calls;
+  for (const Call& call : calls_) {
+    if (call.kind == kind) calls.push_back(call);
+  }
+  return calls;
+}
+
+std::map<RowId, int> FakeEngine::end_counts() const {
+  absl::MutexLock lock(&mu_);
+  return end_counts_;
+}
+
+}  // namespace darkroom
