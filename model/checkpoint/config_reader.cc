@@ -1,12 +1,11 @@
 #include "model/checkpoint/config_reader.h"
 
 #include <algorithm>
-#include <fstream>
-#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "model/checkpoint/json_file.h"
 
 namespace darkroom {
 namespace {
@@ -14,7 +13,6 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kMaxLevels = 16;
-constexpr int64_t kMaxSize = std::numeric_limits<int32_t>::max();
 
 std::string Quote(const json& value) {
   const std::string text = value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -24,13 +22,9 @@ std::string Quote(const json& value) {
 }  // namespace
 
 absl::StatusOr<ConfigReader> ConfigReader::Open(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
-  json object = json::parse(file, nullptr, /*allow_exceptions=*/false);
-  if (!object.is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": is not a JSON object"));
-  }
-  return ConfigReader(path, std::move(object));
+  absl::StatusOr<json> object = ReadJsonObject(path);
+  if (!object.ok()) return object.status();
+  return ConfigReader(path, *std::move(object));
 }
 
 ConfigReader::ConfigReader(std::string path, json object)
@@ -55,18 +49,18 @@ bool ConfigReader::Bool(const std::string& key, bool fallback) {
   return fallback;
 }
 
-int64_t ConfigReader::Size(const std::string& key, int64_t fallback) {
+int64_t ConfigReader::Size(const std::string& key, int64_t fallback, int64_t max) {
   const int64_t value = Integer(key, fallback);
-  if (value >= 1) return value;
-  Refuse(absl::StrCat(key, " must be at least 1, not ", value));
+  if (value >= 1 && value <= max) return value;
+  Refuse(absl::StrCat(key, " must be 1 to ", max, ", not ", value));
   return fallback;
 }
 
 int64_t ConfigReader::Integer(const std::string& key, int64_t fallback) {
   const json* value = Find(key);
   if (value == nullptr) return fallback;
-  if (value->is_number_integer() && value->get<int64_t>() <= kMaxSize &&
-      value->get<int64_t>() >= -kMaxSize) {
+  if (value->is_number_integer() && value->get<int64_t>() <= kMaxDimension &&
+      value->get<int64_t>() >= -kMaxDimension) {
     return value->get<int64_t>();
   }
   Refuse(absl::StrCat(key, " must be a 32-bit integer, not ", Quote(*value)));
@@ -89,18 +83,20 @@ std::string ConfigReader::String(const std::string& key, const std::string& fall
   return fallback;
 }
 
-std::vector<int64_t> ConfigReader::Sizes(const std::string& key, size_t levels, int64_t fallback) {
+std::vector<int64_t> ConfigReader::Sizes(const std::string& key, size_t levels, int64_t fallback,
+                                         int64_t max) {
   const json* value = Find(key);
   std::vector<int64_t> sizes(levels, fallback);
   if (value == nullptr) return sizes;
   const json list = value->is_array() ? *value : json(std::vector<json>(levels, *value));
-  const auto is_size = [](const json& size) {
-    return size.is_number_integer() && size.get<int64_t>() >= 1 && size.get<int64_t>() <= kMaxSize;
+  const auto is_size = [max](const json& size) {
+    return size.is_number_integer() && size.get<int64_t>() >= 1 && size.get<int64_t>() <= max;
   };
   if (list.size() == levels && std::all_of(list.begin(), list.end(), is_size)) {
     return list.get<std::vector<int64_t>>();
   }
-  Refuse(absl::StrCat(key, " must be one size or ", levels, " of them, not ", Quote(*value)));
+  Refuse(absl::StrCat(key, " must be one number or ", levels, " of them, 1 to ", max, ", not ",
+                      Quote(*value)));
   return sizes;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
@@ -12,6 +13,11 @@
 #include "absl/status/statusor.h"
 
 namespace darkroom {
+
+// No dimension of a tensor is larger.
+inline constexpr int64_t kMaxDimension = std::numeric_limits<int32_t>::max();
+// No network has more layers of a kind. Layers cost memory before their weights are found missing.
+inline constexpr int64_t kMaxLayers = 1024;
 
 // Reads one JSON file of a checkpoint. Every key must be read, expected or ignored by name: a value
 // that we would not honour is an error, never a surprise in the picture.
@@ -24,14 +30,15 @@ class ConfigReader {
   static absl::StatusOr<ConfigReader> Open(const std::string& path);
 
   bool Bool(const std::string& key, bool fallback);
-  // At least 1 and at most 2^31 - 1, which every dimension is.
-  int64_t Size(const std::string& key, int64_t fallback);
+  // 1 to `max`.
+  int64_t Size(const std::string& key, int64_t fallback, int64_t max = kMaxDimension);
   // As Size, with zero and negative values allowed.
   int64_t Integer(const std::string& key, int64_t fallback);
   double Number(const std::string& key, double fallback);
   std::string String(const std::string& key, const std::string& fallback);
   // A list of sizes; a single one stands for `levels` equal ones.
-  std::vector<int64_t> Sizes(const std::string& key, size_t levels, int64_t fallback);
+  std::vector<int64_t> Sizes(const std::string& key, size_t levels, int64_t fallback,
+                             int64_t max = kMaxDimension);
   // A list of one to 16 sizes; empty, and a problem, when it is anything else.
   std::vector<int64_t> SizeList(const std::string& key);
   std::vector<std::string> Strings(const std::string& key);

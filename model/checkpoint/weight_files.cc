@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "model/checkpoint/json_file.h"
 
 namespace darkroom {
 namespace {
@@ -20,12 +20,13 @@ bool Exists(const std::string& path) { return access(path.c_str(), F_OK) == 0; }
 
 // The shard names of an index file; they are plain names, so that no index leads out of its folder.
 absl::StatusOr<std::set<std::string>> ReadIndex(const std::string& path) {
-  std::ifstream file(path);
-  const json index = json::parse(file, nullptr, /*allow_exceptions=*/false);
+  const absl::StatusOr<json> read = ReadJsonObject(path);
+  if (!read.ok()) return read.status();
+  const json& index = *read;
   const auto broken = [&](const std::string& rule) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": ", rule));
   };
-  if (!index.is_object() || !index.contains("weight_map") || !index["weight_map"].is_object() ||
+  if (!index.contains("weight_map") || !index["weight_map"].is_object() ||
       index["weight_map"].empty()) {
     return broken("is not an index with a weight_map");
   }

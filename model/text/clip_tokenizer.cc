@@ -5,12 +5,12 @@
 #include <unicode/unistr.h>
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "model/checkpoint/json_file.h"
 
 namespace darkroom {
 namespace {
@@ -76,14 +76,6 @@ std::string_view SpelledOutSpecial(const icu::UnicodeString& text, int32_t at) {
   return {};
 }
 
-absl::StatusOr<json> ReadObject(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
-  json object = json::parse(file, nullptr, /*allow_exceptions=*/false);
-  if (object.is_object()) return object;
-  return absl::InvalidArgumentError(absl::StrCat(path, ": is not a JSON object"));
-}
-
 }  // namespace
 
 absl::StatusOr<ClipTokenizer> ClipTokenizer::Load(const std::string& folder) {
@@ -96,9 +88,9 @@ absl::StatusOr<ClipTokenizer> ClipTokenizer::Load(const std::string& folder) {
 
 absl::Status ClipTokenizer::ReadSpecialTokens(const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/tokenizer_config.json");
-  const absl::StatusOr<json> config = ReadObject(path);
+  const absl::StatusOr<json> config = ReadJsonObject(path);
   if (!config.ok()) return config.status();
-  absl::StatusOr<json> map = ReadObject(absl::StrCat(folder, "/special_tokens_map.json"));
+  absl::StatusOr<json> map = ReadJsonObject(absl::StrCat(folder, "/special_tokens_map.json"));
   if (absl::IsNotFound(map.status())) map = json::object();
   if (!map.ok()) return map.status();
 

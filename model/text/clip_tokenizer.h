@@ -29,6 +29,7 @@ class ClipTokenizer {
   Tokens Encode(const std::string& text) const;
 
   int64_t length() const { return length_; }
+  int64_t largest_id() const { return vocabulary_.largest_id(); }
 
  private:
   // A token that stands for itself wherever it occurs in the text.

@@ -1,10 +1,13 @@
 #include "model/text/clip_vocabulary.h"
 
-#include <fstream>
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <unordered_set>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "model/checkpoint/json_file.h"
 
 namespace darkroom {
 namespace {
@@ -36,20 +39,18 @@ std::vector<std::string> ByteLetters() {
 
 absl::StatusOr<ClipVocabulary> ClipVocabulary::Load(const std::string& folder) {
   const std::string path = absl::StrCat(folder, "/vocab.json");
-  std::ifstream file(path);
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
-  const json vocabulary = json::parse(file, nullptr, /*allow_exceptions=*/false);
+  const absl::StatusOr<json> vocabulary = ReadJsonObject(path);
+  if (!vocabulary.ok()) return vocabulary.status();
   const auto broken = [&](const std::string& rule) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": ", rule));
   };
-  if (!vocabulary.is_object()) return broken("is not a JSON object");
-
   ClipVocabulary result;
-  for (const auto& [token, id] : vocabulary.items()) {
+  for (const auto& [token, id] : vocabulary->items()) {
     if (!id.is_number_unsigned() || id.get<uint64_t>() > INT32_MAX) {
       return broken("has an id that is not a 32-bit number");
     }
     result.ids_.emplace(token, id.get<int64_t>());
+    result.largest_id_ = std::max(result.largest_id_, id.get<int64_t>());
   }
   const std::vector<std::string> letters = ByteLetters();
   for (int byte = 0; byte < 256; ++byte) {
@@ -64,12 +65,13 @@ absl::StatusOr<ClipVocabulary> ClipVocabulary::Load(const std::string& folder) {
 }
 
 absl::Status ClipVocabulary::ReadMerges(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened"));
-  std::string line;
+  const absl::StatusOr<std::string> text = ReadTextFile(path);
+  if (!text.ok()) return text.status();
+  std::unordered_set<int64_t> reached(inner_, inner_ + 256);
+  reached.insert(final_, final_ + 256);
   int64_t rank = 0;
-  while (std::getline(file, line)) {
-    if (line.empty() || line.starts_with("#version")) continue;
+  for (const absl::string_view line : absl::StrSplit(*text, '\n')) {
+    if (line.empty() || absl::StartsWith(line, "#version")) continue;
     const std::vector<std::string> parts = absl::StrSplit(line, ' ');
     const int64_t left = parts.size() == 2 ? Find(parts[0]) : -1;
     const int64_t right = parts.size() == 2 ? Find(parts[1]) : -1;
@@ -79,6 +81,13 @@ absl::Status ClipVocabulary::ReadMerges(const std::string& path) {
           absl::StrCat(path, ": merge ", rank + 1, " is not of two tokens of the vocabulary"));
     }
     merges_.emplace(std::pair(left, right), Merge{rank++, merged});
+    reached.insert(merged);
+  }
+  // A file that was cut would not fail, but spell words otherwise.
+  for (const auto& [token, id] : ids_) {
+    if (reached.contains(id) || token.starts_with("<|")) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, ": no merge makes the token \"", token, "\" of vocab.json"));
   }
   return absl::OkStatus();
 }

@@ -27,6 +27,8 @@ class ClipVocabulary {
   // The id of a whole token; -1 when there is none.
   int64_t Find(const std::string& token) const;
 
+  int64_t largest_id() const { return largest_id_; }
+
  private:
   ClipVocabulary() = default;
 
@@ -44,6 +46,7 @@ class ClipVocabulary {
   };
 
   std::unordered_map<std::string, int64_t> ids_;
+  int64_t largest_id_ = 0;
   std::unordered_map<std::pair<int64_t, int64_t>, Merge, PairHash> merges_;
   int64_t inner_[256];  // Id of each byte inside a word ...
   int64_t final_[256];  // ... and at its end.

@@ -28,12 +28,20 @@ absl::StatusOr<LoadedEncoder> LoadEncoder(const std::string& folder, bool projec
   return loaded;
 }
 
-absl::Status CheckFit(const std::string& folder, const ClipTokenizer& tokenizer,
+// `suffix` is that of the folders' names: "" or "_2".
+absl::Status CheckFit(const std::string& suffix, const ClipTokenizer& tokenizer,
                       const TextEncoderConfig& config) {
-  if (tokenizer.length() == config.length) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(folder, ": the encoder takes ", config.length,
-                                                 " tokens, its tokenizer gives ",
-                                                 tokenizer.length()));
+  if (tokenizer.largest_id() >= config.vocabulary) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("tokenizer", suffix, " has the id ", tokenizer.largest_id(),
+                     ", beyond the vocab_size ", config.vocabulary, " of text_encoder", suffix));
+  }
+  if (tokenizer.length() != config.length) {
+    return absl::InvalidArgumentError(absl::StrCat("tokenizer", suffix, " gives ",
+                                                   tokenizer.length(), " tokens, text_encoder",
+                                                   suffix, " takes ", config.length));
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -43,14 +51,14 @@ absl::StatusOr<PromptEncoder> PromptEncoder::Load(const std::string& checkpoint)
   if (!tokenizer.ok()) return tokenizer.status();
   absl::StatusOr<ClipTokenizer> tokenizer_2 = ClipTokenizer::Load(checkpoint + "/tokenizer_2");
   if (!tokenizer_2.ok()) return tokenizer_2.status();
-  const std::string folder = checkpoint + "/text_encoder";
-  const std::string folder_2 = checkpoint + "/text_encoder_2";
-  absl::StatusOr<LoadedEncoder> encoder = LoadEncoder(folder, /*projected=*/false);
+  absl::StatusOr<LoadedEncoder> encoder =
+      LoadEncoder(checkpoint + "/text_encoder", /*projected=*/false);
   if (!encoder.ok()) return encoder.status();
-  absl::StatusOr<LoadedEncoder> encoder_2 = LoadEncoder(folder_2, /*projected=*/true);
+  absl::StatusOr<LoadedEncoder> encoder_2 =
+      LoadEncoder(checkpoint + "/text_encoder_2", /*projected=*/true);
   if (!encoder_2.ok()) return encoder_2.status();
-  if (absl::Status s = CheckFit(folder, *tokenizer, encoder->config); !s.ok()) return s;
-  if (absl::Status s = CheckFit(folder_2, *tokenizer_2, encoder_2->config); !s.ok()) return s;
+  if (absl::Status s = CheckFit("", *tokenizer, encoder->config); !s.ok()) return s;
+  if (absl::Status s = CheckFit("_2", *tokenizer_2, encoder_2->config); !s.ok()) return s;
   return PromptEncoder({*std::move(tokenizer), std::move(encoder->encoder)},
                        {*std::move(tokenizer_2), std::move(encoder_2->encoder)},
                        encoder->config.width + encoder_2->config.width,

@@ -30,7 +30,7 @@ absl::StatusOr<TextEncoderConfig> TextEncoderConfig::Read(const std::string& pat
   TextEncoderConfig config;
   config.width = reader->Size("hidden_size", config.width);
   config.heads = reader->Size("num_attention_heads", config.heads);
-  config.layers = reader->Size("num_hidden_layers", config.layers);
+  config.layers = reader->Size("num_hidden_layers", config.layers, kMaxLayers);
   config.feed_forward = reader->Size("intermediate_size", config.feed_forward);
   config.vocabulary = reader->Size("vocab_size", config.vocabulary);
   config.length = reader->Size("max_position_embeddings", config.length);

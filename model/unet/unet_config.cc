@@ -8,6 +8,8 @@
 namespace darkroom {
 namespace {
 
+constexpr int64_t kMaxSampleSize = 1024;
+
 // What SDXL's UNet never varies; another value is another network.
 void ExpectSdxl(ConfigReader& reader) {
   reader.Expect("act_fn", {"silu"});
@@ -85,17 +87,18 @@ absl::StatusOr<UNetConfig> UNetConfig::Read(const std::string& path) {
   const size_t levels = config.channels.size();
   config.in_channels = reader->Size("in_channels", config.in_channels);
   config.out_channels = reader->Size("out_channels", config.out_channels);
-  config.sample_size = reader->Integer("sample_size", config.sample_size);
-  config.resnets = reader->Sizes("layers_per_block", levels, 2);
+  config.sample_size = reader->Size("sample_size", config.sample_size, kMaxSampleSize);
+  config.resnets = reader->Sizes("layers_per_block", levels, 2, kMaxLayers);
   config.down_attention =
       ReadBlockTypes(*reader, "down_block_types", "DownBlock2D", "CrossAttnDownBlock2D", levels);
   config.up_attention =
       ReadBlockTypes(*reader, "up_block_types", "UpBlock2D", "CrossAttnUpBlock2D", levels);
-  config.transformer_layers = reader->Sizes("transformer_layers_per_block", levels, 1);
+  config.transformer_layers = reader->Sizes("transformer_layers_per_block", levels, 1, kMaxLayers);
   config.up_transformer_layers = config.transformer_layers;
   std::reverse(config.up_transformer_layers.begin(), config.up_transformer_layers.end());
   if (reader->Has("reverse_transformer_layers_per_block")) {
-    config.up_transformer_layers = reader->Sizes("reverse_transformer_layers_per_block", levels, 1);
+    config.up_transformer_layers =
+        reader->Sizes("reverse_transformer_layers_per_block", levels, 1, kMaxLayers);
   }
   // By an old slip in diffusers, attention_head_dim is the number of heads where
   // num_attention_heads is absent.

@@ -14,7 +14,7 @@ namespace darkroom {
 struct UNetConfig {
   int64_t in_channels = 4;
   int64_t out_channels = 4;
-  int64_t sample_size = 0;  // Latents a side by default.
+  int64_t sample_size = 128;  // Latents a side by default.
   std::vector<int64_t> channels;
   std::vector<int64_t> resnets;  // layers_per_block
   std::vector<bool> down_attention, up_attention;

@@ -33,7 +33,7 @@ absl::StatusOr<VaeConfig> VaeConfig::Read(const std::string& path) {
   config.image_channels = reader->Size("in_channels", config.image_channels);
   config.latent_channels = reader->Size("latent_channels", config.latent_channels);
   config.channels = reader->SizeList("block_out_channels");
-  config.resnets = reader->Size("layers_per_block", config.resnets);
+  config.resnets = reader->Size("layers_per_block", config.resnets, kMaxLayers);
   config.groups = reader->Size("norm_num_groups", config.groups);
   config.mid_attention = reader->Bool("mid_block_add_attention", config.mid_attention);
   config.post_quant_conv = reader->Bool("use_post_quant_conv", config.post_quant_conv);

@@ -89,7 +89,7 @@ def refusal(model):
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=30,
         env=clean_environment(),
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_DATA, (MAX_DATA_BYTES,) * 2),
         check=False,

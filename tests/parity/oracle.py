@@ -10,16 +10,12 @@ from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
-# On a busy machine two threads wait for each other far longer than one takes.
-_THREADS = 1
-
 
 def load_pipeline(folder: Path) -> StableDiffusionXLPipeline:
     """The checkpoint in float32, whatever its files hold."""
     for logging in (diffusers_logging, transformers_logging):
         logging.set_verbosity_error()
         logging.disable_progress_bar()
-    torch.set_num_threads(_THREADS)
     variant = "fp16" if any(folder.glob("unet/*.fp16*")) else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)

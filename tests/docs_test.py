@@ -1,0 +1,268 @@
+"""The pages say what the programs do: names, defaults, links and examples, compared both ways."""
+
+import ast
+import importlib.metadata
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+from live_server import LiveServer, clean_environment, program
+from protos import REPOSITORY, pb
+
+pytestmark = pytest.mark.timeout(240)
+
+API = (REPOSITORY / "docs/api.md").read_text()
+README = (REPOSITORY / "README.md").read_text()
+CONTRIBUTING = (REPOSITORY / "CONTRIBUTING.md").read_text()
+MESSAGES = pb.DESCRIPTOR.message_types_by_name
+NOT_OURS = {"..", "build", "demo"}
+PAGES = [
+    page
+    for page in sorted(REPOSITORY.rglob("*.md"))
+    if not any(
+        part in NOT_OURS or part.startswith(".") for part in page.relative_to(REPOSITORY).parts
+    )
+]
+# A fenced block marked for this test, with its environment: <!-- test: NAME=VALUE -->.
+EXAMPLE = re.compile(r"<!-- test(?:: (\w+)=(\S+))? -->\n```(\w+)\n(.*?)```", re.DOTALL)
+HELP_FLAG = re.compile(r"^ +(?:-h,)?(--[\w-]+)", re.MULTILINE)
+HELP_DEFAULT = re.compile(r"^ +(--[\w-]+) [^\n]*?[^\n ]=\[?([^\]\s]+)\]?(?: |$)", re.MULTILINE)
+
+
+def page_names():
+    return [str(page.relative_to(REPOSITORY)) for page in PAGES]
+
+
+def section(text, title):
+    """The lines below a `## title`, up to the next."""
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
+    assert found, f"no section {title}"
+    return found[1]
+
+
+def table(text, heading):
+    """The rows of the table whose first heading is this, as lists of cells."""
+    lines = text.splitlines()
+    starts = [i for i, line in enumerate(lines) if line.startswith(f"| {heading} |")]
+    assert starts, f"no table of {heading}"
+    rows = []
+    for line in lines[starts[0] + 2 :]:
+        if not line.startswith("|"):
+            break
+        rows.append([cell.strip() for cell in line.strip("|").split("|")])
+    return rows
+
+
+def code(cell):
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def flags_in(rows):
+    return {re.match(r"--[\w-]+", text)[0]: row for row in rows for text in code(row[0])}
+
+
+def help_of(*command):
+    name, *rest = command
+    done = subprocess.run(
+        [program(name), *rest, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        env=clean_environment(),
+    )
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def server():
+    with LiveServer() as live:
+        yield live
+
+
+@pytest.mark.parametrize(
+    "command, part",
+    [
+        (["darkroom-server"], section(API, "darkroom-server")),
+        (["darkroom"], section(API, "darkroom").partition("`darkroom generate")[0]),
+        (["darkroom", "generate"], section(API, "darkroom").partition("`darkroom generate")[2]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_flags_and_their_defaults_are_those_of_the_help(command, part):
+    text = help_of(*command)
+    rows = flags_in(table(part, "flag"))
+    assert set(HELP_FLAG.findall(text)) == set(rows)
+    # What the embedded model, the terminal or another flag decides has words in its cell.
+    defaults = dict(HELP_DEFAULT.findall(text))
+    plain = {flag: row[1][1:-1] for flag, row in rows.items() if re.fullmatch("`[^`]+`", row[1])}
+    assert plain == {flag: defaults.get(flag) for flag in plain}
+
+
+def test_every_server_flag_has_its_environment_variable():
+    variables = dict(re.findall(r"^ +(--[\w-]+) .*\(Env:(\w+)\)", help_of("darkroom-server"), re.M))
+    assert set(variables) == set(flags_in(table(API, "flag"))) - {"--help", "--version"}
+    for flag, variable in variables.items():
+        assert variable == "DARKROOM_" + flag[2:].upper().replace("-", "_")
+
+
+def test_error_reasons_are_those_of_the_code():
+    header = (REPOSITORY / "server/status_details.h").read_text()
+    reasons = re.findall(r'kReason\w+\[\] = "(\w+)"', header)
+    assert reasons
+    assert [code(row[0])[0] for row in table(API, "reason")] == reasons
+
+
+def test_metrics_and_their_labels_are_those_of_a_scrape(server):
+    live = {}
+    for name, labels in server.metrics():
+        if name.startswith("darkroom_"):
+            names = {label for label, _ in labels} - {"le"}
+            live.setdefault(re.sub("_(bucket|sum|count)$", "", name), set()).update(names)
+    named = {code(row[0])[0]: set(code(row[2])) for row in table(API, "metric")}
+    assert named == live
+
+
+def test_requests_fields_are_those_of_the_proto():
+    rows = table(section(API, "Request"), "field")
+    named = [field for row in rows for field in code(row[0])]
+    fields = MESSAGES["GenerateImagesRequest"].fields_by_name
+    assert sorted(named) == sorted(fields)
+    for row in rows:
+        kinds = {kind_of(fields[field]) for field in code(row[0])}
+        assert kinds == {row[1]}, row
+
+
+def kind_of(field):
+    if field.enum_type:
+        return field.enum_type.name
+    label = "repeated " if field.is_repeated else ""
+    if field.message_type:
+        return label + field.message_type.name
+    names = {field.TYPE_STRING: "string", field.TYPE_UINT32: "uint32"}
+    names |= {field.TYPE_UINT64: "uint64", field.TYPE_DOUBLE: "double"}
+    presence = "optional " if field.has_presence else ""
+    return label + presence + names[field.type]
+
+
+@pytest.mark.parametrize("message", sorted(MESSAGES))
+def test_every_message_is_described_with_all_its_fields(message):
+    described = section(API, "Request") + section(API, "Reply")
+    assert f"`{message}`" in described or message == "GenerateImagesRequest"
+    nested = [MESSAGES[message], *MESSAGES[message].nested_types]
+    for field in (field.name for part in nested for field in part.fields):
+        assert re.search(rf"\b{field}\b", described), field
+
+
+def test_enum_values_are_those_of_the_proto():
+    enums = pb.DESCRIPTOR.enum_types_by_name
+    rows = table(section(API, "Enums"), "enum")
+    assert sorted(row[0] for row in rows) == sorted(enums)
+    for name, built, not_built in rows:
+        values = [value.name for value in enums[name].values if value.number]
+        assert sorted(code(built) + code(not_built)) == sorted(values)
+
+
+@pytest.mark.parametrize("page", page_names())
+def test_links_lead_somewhere(page):
+    page = REPOSITORY / page
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (page.parent / path).resolve() if path else page
+        assert linked.exists(), target
+        if anchor:
+            titles = re.findall(r"^#+ (.*)$", linked.read_text(), re.MULTILINE)
+            anchors = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+            assert anchor in anchors, target
+
+
+@pytest.mark.parametrize("page", page_names())
+def test_files_that_are_named_exist(page):
+    for text in re.findall(r"`([\w.+-]+(?:/[\w.+-]+)*/?)`", (REPOSITORY / page).read_text()):
+        top = text.split("/")[0]
+        if "/" in text and top not in NOT_OURS and (REPOSITORY / top).exists():
+            assert (REPOSITORY / text).exists(), text
+
+
+def test_examples_of_the_readme_run(server, tmp_path):
+    (tmp_path / "build/release").mkdir(parents=True)
+    (tmp_path / "build/release/bin").symlink_to(program("darkroom").parent)
+    (tmp_path / "proto").symlink_to(REPOSITORY / "proto")
+    examples = EXAMPLE.findall(README)
+    assert len(examples) == README.count("<!-- test")
+    for variable, value, language, text in examples:
+        environment = clean_environment({"DARKROOM_SERVER": server.address})
+        environment["PATH"] = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
+        environment |= {variable: value} if variable else {}
+        shell = {"sh": ["bash", "-euc"], "python": ["python3", "-c"]}[language]
+        done = subprocess.run(
+            [*shell, text.replace("127.0.0.1:50051", server.address)],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+    assert len(list(tmp_path.glob("pictures/*-0-7.png"))) == 2
+    for image in (tmp_path / "pictures/contact-sheet.png", tmp_path / "apple.png"):
+        assert image.read_bytes().startswith(b"\x89PNG")
+
+
+def test_cpp_example_uses_names_that_exist():
+    (snippet,) = re.findall(r"```cpp\n(.*?)```", README, re.DOTALL)
+    (include,) = re.findall(r'#include "(.*)"', snippet)
+    header = (REPOSITORY / include).read_text()
+    for name in ("class ImageClient", "using Reply", "Reply GenerateImages("):
+        assert name in header and name.split()[1].strip("(") in snippet
+    setters = re.findall(r"\.set_(\w+)\(", snippet)
+    assert setters and set(setters) <= set(MESSAGES["GenerateImagesRequest"].fields_by_name)
+    for owner, getter in (("GenerateImagesResponse", "images"), ("Image", "data")):
+        assert f"{getter}(" in snippet and getter in MESSAGES[owner].fields_by_name
+
+
+def dependencies(heading):
+    """Each package of the table, with its version."""
+    pairs = {}
+    for names, versions, reason in table(CONTRIBUTING, heading):
+        found, given = code(names), versions.split(", ")
+        assert reason and len(given) in (1, len(found)), names
+        pairs |= dict(zip(found, given * len(found) if len(given) == 1 else given, strict=True))
+    return pairs
+
+
+def test_debian_packages_have_their_reasons():
+    lists = [REPOSITORY / "tools" / f"packages-{kind}.txt" for kind in ("build", "test")]
+    lines = [line.partition("#")[0] for path in lists for line in path.read_text().splitlines()]
+    assert set(dependencies("Debian package")) == set(" ".join(lines).split())
+
+
+def test_python_packages_have_their_reasons_and_pins():
+    pins = {}
+    for kind in ("torch", "test"):
+        text = (REPOSITORY / f"tools/requirements-{kind}.txt").read_text()
+        pins[kind] = dict(re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE))
+    named = dependencies("Python package")
+    pinned = pins["torch"] | pins["test"]
+    assert named == {name: pinned.get(name) for name in named}
+    assert set(named) >= set(pins["torch"]) | imported_distributions()
+
+
+def imported_distributions():
+    """The Python packages that the tests import."""
+    modules = set()
+    for path in (REPOSITORY / "tests").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                modules |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                modules.add(node.module.split(".")[0])
+    owners = importlib.metadata.packages_distributions()
+    return {owner for module in modules for owner in owners.get(module, [])}
