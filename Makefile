@@ -8,18 +8,18 @@ help:  ## This list
 
 build:  ## Build the programs into build/release/bin, installing what is missing
 	@tools/setup build
-	@tools/build release darkroom-server darkroom
+	@tools/build without-tests darkroom-server darkroom
 
 demo: build  ## Make pictures with the embedded model, into demo/
 	@tools/demo
 
 test:  ## Build and run every test, installing what is missing
 	@tools/setup test
-	@tools/build release all
+	@tools/build with-tests all
 	@ctest --preset release
 
 bench: build  ## Images a second, together against in turn
-	@tools/build release batch_gain
+	@tools/build without-tests batch_gain
 	@build/release/bench/batch_gain models/emoji
 
 lint:  ## clang's thread safety analysis and clang-format, as in the tests

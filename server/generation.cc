@@ -45,7 +45,7 @@ Generation::Generation(const GenerationContext& context, grpc::CallbackServerCon
   context_.metrics.OnCallStarted();
 }
 
-void Generation::Run() {
+void Generation::Run() try {
   absl::StatusOr<ParsedRequest> parsed = ParseRequest(*request_, context_.model, context_.limits);
   if (!parsed.ok()) return Answer(parsed.status());
   parsed_ = *std::move(parsed);
@@ -54,8 +54,11 @@ void Generation::Run() {
   reports_.resize(parsed_.images.size());
   encode_times_.resize(parsed_.images.size());
   if (absl::Status status = Submit(); !status.ok()) {
-    Answer(WithRetry(std::move(status), kRetryDelay));
+    Answer(absl::IsResourceExhausted(status) ? WithRetry(std::move(status), kRetryDelay) : status);
   }
+} catch (
+    const std::exception& error) {  // Before anything was submitted: Submit's last act is that.
+  Answer(absl::InternalError(error.what()));
 }
 
 absl::Status Generation::Submit() {
@@ -189,14 +192,14 @@ void Generation::FillStats() {
 
 void Generation::Answer(const absl::Status& status) {
   const absl::Duration took = context_.clock.TimeNow() - arrival_;
-  if (absl::IsResourceExhausted(status)) {
-    const int64_t delay = absl::ToInt64Milliseconds(RetryDelay(status));
-    if (delay > 0) call_->AddTrailingMetadata(kPushbackKey, absl::StrCat(delay));
-  }
+  // Another server may be free at once, but a full queue has to drain first.
+  const int64_t delay = absl::ToInt64Milliseconds(RetryDelay(status));
+  if (delay > 0) call_->AddTrailingMetadata(kPushbackKey, absl::StrCat(delay));
   if (!status.ok()) response_->Clear();
   Log(status, took);
   context_.metrics.OnCallEnded(status, took);
-  Finish(ToGrpcStatus(status));  // `this` may be gone.
+  // `this` may be gone after Finish.
+  Finish(ToGrpcStatus(absl::IsUnavailable(status) ? WithRetry(status, kRetryDelay) : status));
 }
 
 void Generation::Log(const absl::Status& status, absl::Duration took) const {

@@ -43,15 +43,13 @@ const char* Outcome(absl::StatusCode code) {
   }
 }
 
-const char* Rejection(absl::StatusCode code) {
-  switch (code) {
-    case absl::StatusCode::kInvalidArgument:
-    case absl::StatusCode::kNotFound: return "invalid";
-    case absl::StatusCode::kResourceExhausted: return "queue_full";
-    case absl::StatusCode::kDeadlineExceeded: return "deadline";
-    case absl::StatusCode::kUnavailable: return "draining";
-    default: return nullptr;
-  }
+const char* Rejection(const absl::Status& status) {
+  const std::string reason = ReasonOf(status);
+  if (absl::IsInvalidArgument(status) || absl::IsNotFound(status)) return "invalid";
+  if (reason == kReasonQueueFull) return "queue_full";
+  if (reason == kReasonDeadlineExceeded) return "deadline";
+  if (reason == kReasonDraining) return "draining";
+  return nullptr;
 }
 
 }  // namespace
@@ -155,7 +153,8 @@ void Metrics::OnCallEnded(const absl::Status& status, absl::Duration took) {
   const bool known = requests_.contains(status.code());
   requests_.at(known ? status.code() : absl::StatusCode::kInternal)->Increment();
   durations_.at(Outcome(status.code()))->Observe(absl::ToDoubleSeconds(took));
-  if (const char* reason = Rejection(status.code())) rejected_.at(reason)->Increment();
+  if (status.ok()) return live_calls_.Decrement();
+  if (const char* reason = Rejection(status)) rejected_.at(reason)->Increment();
   live_calls_.Decrement();
 }
 

@@ -81,7 +81,8 @@ class OptionsParser {
   }
 
  private:
-  // Where a wrong value may come from the environment, says so: the flag's name alone would mislead.
+  // Where a wrong value may come from the environment, says so: the flag's name alone would
+  // mislead.
   std::string BlameEnvironment(const std::string& error) const {
     for (const CLI::Option* option : app_.get_options()) {
       const std::string& variable = option->get_envname();
@@ -107,7 +108,8 @@ class OptionsParser {
   }
 
   void AddServing() {
-    Add("--model", options_.model, "Checkpoint folder in the diffusers layout");
+    Add("--model", options_.model, "Checkpoint folder in the diffusers layout")
+        ->default_str("the embedded one");
     Add("--listen", options_.listen, "HOST:PORT to serve gRPC on; port 0 picks one; repeatable")
         ->check(CheckAddress, "HOST:PORT");
     Add("--metrics-listen", options_.metrics_listen, "HOST:PORT that serves /metrics")
@@ -134,6 +136,7 @@ class OptionsParser {
         ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}));
     Add("--max-queued-pixels", queued_pixels_,
         "Pixels that may wait; absent: max-queued-images x max-pixels")
+        ->default_str("")
         ->check(CLI::Range(int64_t{1}, int64_t{1} << 50));
     Add("--max-pixels", options_.limits.max_pixels, "Pixels of one image")
         ->check(CLI::Range(int64_t{64}, int64_t{1} << 28));

@@ -103,6 +103,11 @@ absl::Status WithRetry(absl::Status status, absl::Duration delay) {
   return status;
 }
 
+std::string ReasonOf(const absl::Status& status) {
+  const std::optional<google::rpc::ErrorInfo> info = Detail<google::rpc::ErrorInfo>(status);
+  return info ? info->reason() : DefaultReason(status.code());
+}
+
 absl::Duration RetryDelay(const absl::Status& status) {
   const std::optional<google::rpc::RetryInfo> retry = Detail<google::rpc::RetryInfo>(status);
   if (!retry) return absl::ZeroDuration();
@@ -114,10 +119,7 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const absl::string_view text = status.message();
   const std::string message = Shortened({text.data(), text.size()}, kMaxMessageBytes);
-  absl::Status reasoned = status;
-  if (!Detail<google::rpc::ErrorInfo>(status)) {
-    reasoned = WithReason(status, DefaultReason(status.code()));
-  }
+  const absl::Status reasoned = WithReason(status, ReasonOf(status));
   google::rpc::Status details;
   details.set_code(status.raw_code());
   details.set_message(message);

@@ -47,6 +47,9 @@ absl::Status WithRetry(absl::Status status, absl::Duration delay);
 // whole HTTP/2 connection.
 grpc::Status ToGrpcStatus(const absl::Status& status);
 
+// The reason that ToGrpcStatus gives.
+std::string ReasonOf(const absl::Status& status);
+
 // The delay that WithRetry put into the status; zero when there is none.
 absl::Duration RetryDelay(const absl::Status& status);
 

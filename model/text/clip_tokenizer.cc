@@ -2,11 +2,12 @@
 
 #include <unicode/normalizer2.h>
 #include <unicode/uchar.h>
+#include <unicode/uniset.h>
 #include <unicode/unistr.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <optional>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -25,13 +26,23 @@ bool IsNumber(UChar32 c) { return (U_GET_GC_MASK(c) & U_GC_N_MASK) != 0; }
 bool IsSpace(UChar32 c) { return u_isUWhiteSpace(c); }
 bool IsSymbol(UChar32 c) { return !IsLetter(c) && !IsNumber(c) && !IsSpace(c); }
 
+// NFC of Unicode 9.0, transformers' version: younger marks are neither reordered nor composed.
+const icu::Normalizer2& OldNfc() {
+  static const icu::Normalizer2* const nfc = [] {
+    UErrorCode error = U_ZERO_ERROR;
+    auto* known = new icu::UnicodeSet("[:age=9.0:]", error);  // Lives as long as the program.
+    known->freeze();
+    return new icu::FilteredNormalizer2(*icu::Normalizer2::getNFCInstance(error), *known);
+  }();
+  return *nfc;
+}
+
 // NFC, white space runs to one blank, small letters: in this order, for each can undo the others.
 std::string Normalize(std::string_view text) {
   UErrorCode error = U_ZERO_ERROR;
-  const icu::Normalizer2* nfc = icu::Normalizer2::getNFCInstance(error);
   const icu::UnicodeString raw = icu::UnicodeString::fromUTF8(
       icu::StringPiece(text.data(), static_cast<int32_t>(text.size())));
-  const icu::UnicodeString composed = nfc->normalize(raw, error);
+  const icu::UnicodeString composed = OldNfc().normalize(raw, error);
   icu::UnicodeString result;
   bool in_space = false;
   for (int32_t i = 0; i < composed.length(); i = composed.moveIndex32(i, 1)) {
@@ -76,6 +87,67 @@ std::string_view SpelledOutSpecial(const icu::UnicodeString& text, int32_t at) {
   return {};
 }
 
+// A token that stands for itself in the text, as a folder's files name it.
+struct TokenName {
+  std::string text;
+  bool normalized = false;
+};
+
+// transformers' AddedToken: a string is not normalized; an object says so, or is when not special.
+absl::StatusOr<TokenName> ReadTokenName(const std::string& key, const json& value, bool special) {
+  const json text = value.is_object() ? value.value("content", json()) : value;
+  if (!text.is_string() || text == "") {
+    return absl::InvalidArgumentError(absl::StrCat(key, " must be a token"));
+  }
+  if (value.is_string()) return TokenName{.text = text.get<std::string>()};
+  for (const char* property : {"lstrip", "rstrip", "single_word"}) {
+    if (value.value(property, json(false)) == false) continue;
+    return absl::InvalidArgumentError(absl::StrCat(key, " has the unsupported ", property));
+  }
+  special = special || value.value("special", json(false)) == true;
+  return TokenName{.text = text.get<std::string>(),
+                   .normalized = value.value("normalized", json(!special)) == true};
+}
+
+struct SpecialTokenNames {
+  std::vector<TokenName> tokens;  // A later one goes before an earlier one of the same text.
+  std::string begin, end, padding;
+};
+
+// As transformers loads them: the tokens of added_tokens_decoder, and then those of the roles that
+// it does not name; only without it, special_tokens_map.json goes before tokenizer_config.json.
+absl::StatusOr<SpecialTokenNames> CollectSpecialTokens(const json& config, const json& map) {
+  SpecialTokenNames names;
+  const bool has_decoder = config.contains("added_tokens_decoder");
+  const json decoder = config.value("added_tokens_decoder", json::object());
+  if (!decoder.is_object()) {
+    return absl::InvalidArgumentError("added_tokens_decoder must be an object");
+  }
+  for (const auto& [id, value] : decoder.items()) {
+    const absl::StatusOr<TokenName> name =
+        ReadTokenName(absl::StrCat("added_tokens_decoder.", id), value, /*special=*/false);
+    if (!name.ok()) return name.status();
+    names.tokens.push_back(*name);
+  }
+  const std::vector<TokenName> decoded = names.tokens;
+  std::string unknown;
+  const std::tuple<const char*, const char*, std::string*> roles[] = {
+      {"bos_token", "<|startoftext|>", &names.begin},
+      {"eos_token", "<|endoftext|>", &names.end},
+      {"unk_token", "<|endoftext|>", &unknown},
+      {"pad_token", "<|endoftext|>", &names.padding}};
+  for (const auto& [role, fallback, text] : roles) {
+    const bool from_map = !has_decoder && map.contains(role);
+    const json value = from_map ? map[role] : config.value(role, json(fallback));
+    const absl::StatusOr<TokenName> name = ReadTokenName(role, value, /*special=*/from_map);
+    if (!name.ok()) return name.status();
+    *text = name->text;
+    const auto is_same = [&](const TokenName& t) { return t.text == name->text; };
+    if (std::none_of(decoded.begin(), decoded.end(), is_same)) names.tokens.push_back(*name);
+  }
+  return names;
+}
+
 }  // namespace
 
 absl::StatusOr<ClipTokenizer> ClipTokenizer::Load(const std::string& folder) {
@@ -100,26 +172,22 @@ absl::Status ClipTokenizer::ReadSpecialTokens(const std::string& folder) {
   }
   length_ = length.get<int64_t>();
 
-  const std::pair<const char*, int64_t*> roles[] = {{"bos_token", &begin_},
-                                                    {"eos_token", &end_},
-                                                    {"unk_token", nullptr},
-                                                    {"pad_token", &padding_}};
-  for (const auto& [role, id] : roles) {
-    // transformers marks a token that is given as a plain string as "not normalized", and the map
-    // goes before the configuration.
-    const json value = map->contains(role) ? (*map)[role] : config->value(role, json());
-    const json content = value.is_object() ? value.value("content", json()) : value;
-    if (!content.is_string() || vocabulary_.Find(content.get<std::string>()) < 0) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path, ": ", role, " must be a token of the vocabulary"));
-    }
-    SpecialToken token{.text = content.get<std::string>(),
-                       .id = vocabulary_.Find(content.get<std::string>()),
-                       .normalized = value.is_object() && value.value("normalized", false)};
-    if (id != nullptr) *id = token.id;
-    std::erase_if(special_tokens_, [&](const SpecialToken& t) { return t.text == token.text; });
-    special_tokens_.push_back(std::move(token));
+  absl::StatusOr<SpecialTokenNames> names = CollectSpecialTokens(*config, *map);
+  if (absl::Status s = names.status(); !s.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": ", s.message()));
   }
+  for (const TokenName& name : names->tokens) {
+    const int64_t id = vocabulary_.Find(name.text);
+    if (id < 0) {
+      return absl::InvalidArgumentError(absl::StrCat(path, ": \"", name.text.substr(0, 64),
+                                                     "\" is not a token of the vocabulary"));
+    }
+    std::erase_if(special_tokens_, [&](const SpecialToken& t) { return t.text == name.text; });
+    special_tokens_.push_back({name.text, id, name.normalized});
+  }
+  begin_ = vocabulary_.Find(names->begin);
+  end_ = vocabulary_.Find(names->end);
+  padding_ = vocabulary_.Find(names->padding);
   return absl::OkStatus();
 }
 
