@@ -1,5 +1,5 @@
-// What sharing a pass is worth: images a second of n rows together and of the same n in turn, the two
-// interleaved in one run, so that a busy machine slows both. Prints a line for each n.
+// What sharing a pass is worth: images a second of n rows together and of the same n in turn, the
+// two interleaved in one run, so that a busy machine slows both. Prints a line for each n.
 //
 // Usage: batch_gain CHECKPOINT [ROUNDS]
 
@@ -60,8 +60,7 @@ void Compare(ImageGenerator& generator, int rows, int rounds) {
     in_turn.push_back(sum);
   }
   std::printf("%2d rows: %6.2f images/s together, %6.2f in turn, ratio %.2f\n", rows,
-              rows / Median(together), rows / Median(in_turn),
-              Median(in_turn) / Median(together));
+              rows / Median(together), rows / Median(in_turn), Median(in_turn) / Median(together));
 }
 
 }  // namespace

@@ -167,10 +167,12 @@ void ResolveMicroConditioning(const v1::MicroConditioning& c, ImageRequest& imag
   positive.crop_left = static_cast<int>(c.crop_top_left().left());
   image.negative_conditioning = positive;
   if (!c.has_negative_original_size()) return;
-  image.negative_conditioning = {.original_size = to_size(c.negative_original_size()),
-                                 .crop_top = static_cast<int>(c.negative_crop_top_left().top()),
-                                 .crop_left = static_cast<int>(c.negative_crop_top_left().left()),
-                                 .target_size = to_size(c.negative_target_size())};
+  MicroConditioning& negative = image.negative_conditioning;
+  negative.original_size = to_size(c.negative_original_size());
+  negative.target_size = to_size(c.negative_target_size());
+  if (!c.has_negative_crop_top_left()) return;
+  negative.crop_top = static_cast<int>(c.negative_crop_top_left().top());
+  negative.crop_left = static_cast<int>(c.negative_crop_top_left().left());
 }
 
 std::optional<TimestepSpacing> ToSpacing(v1::TimestepSpacing spacing) {

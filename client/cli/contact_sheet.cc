@@ -82,12 +82,9 @@ void Paste(const RgbImage& image, size_t left, size_t top, RgbImage& sheet) {
 
 absl::StatusOr<RgbImage> DecodeImage(const v1::Image& image) {
   switch (image.format()) {
-    case v1::IMAGE_FORMAT_PNG:
-      return DecodePng(image.data());
-    case v1::IMAGE_FORMAT_RAW_RGB:
-      return DecodeRaw(image);
-    default:
-      return absl::UnimplementedError("a contact sheet takes PNG and raw images only");
+    case v1::IMAGE_FORMAT_PNG: return DecodePng(image.data());
+    case v1::IMAGE_FORMAT_RAW_RGB: return DecodeRaw(image);
+    default: return absl::UnimplementedError("a contact sheet takes PNG and raw images only");
   }
 }
 

@@ -28,16 +28,11 @@ bool IsRequestId(absl::string_view id) {
 // Empty for a format that has none.
 absl::string_view Extension(v1::ImageFormat format) {
   switch (format) {
-    case v1::IMAGE_FORMAT_PNG:
-      return "png";
-    case v1::IMAGE_FORMAT_WEBP:
-      return "webp";
-    case v1::IMAGE_FORMAT_JPEG:
-      return "jpg";
-    case v1::IMAGE_FORMAT_RAW_RGB:
-      return "rgb";
-    default:
-      return "";
+    case v1::IMAGE_FORMAT_PNG: return "png";
+    case v1::IMAGE_FORMAT_WEBP: return "webp";
+    case v1::IMAGE_FORMAT_JPEG: return "jpg";
+    case v1::IMAGE_FORMAT_RAW_RGB: return "rgb";
+    default: return "";
   }
 }
 

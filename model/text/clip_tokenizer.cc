@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -93,58 +94,78 @@ struct TokenName {
   bool normalized = false;
 };
 
-// transformers' AddedToken: a string is not normalized; an object says so, or is when not special.
+// transformers' AddedToken: a string or an object. Where the object does not say whether it is
+// normalized, ordinary tokens are and special ones are not.
 absl::StatusOr<TokenName> ReadTokenName(const std::string& key, const json& value, bool special) {
   const json text = value.is_object() ? value.value("content", json()) : value;
   if (!text.is_string() || text == "") {
     return absl::InvalidArgumentError(absl::StrCat(key, " must be a token"));
   }
-  if (value.is_string()) return TokenName{.text = text.get<std::string>()};
+  TokenName name{.text = text.get<std::string>()};
+  if (value.is_string()) return name;
   for (const char* property : {"lstrip", "rstrip", "single_word"}) {
     if (value.value(property, json(false)) == false) continue;
     return absl::InvalidArgumentError(absl::StrCat(key, " has the unsupported ", property));
   }
   special = special || value.value("special", json(false)) == true;
-  return TokenName{.text = text.get<std::string>(),
-                   .normalized = value.value("normalized", json(!special)) == true};
+  name.normalized = value.value("normalized", json(!special)) == true;
+  return name;
 }
 
-struct SpecialTokenNames {
+struct TokenNames {
+  std::string begin, end, unknown, padding;
   std::vector<TokenName> tokens;  // A later one goes before an earlier one of the same text.
-  std::string begin, end, padding;
 };
 
-// As transformers loads them: the tokens of added_tokens_decoder, and then those of the roles that
-// it does not name; only without it, special_tokens_map.json goes before tokenizer_config.json.
-absl::StatusOr<SpecialTokenNames> CollectSpecialTokens(const json& config, const json& map) {
-  SpecialTokenNames names;
-  const bool has_decoder = config.contains("added_tokens_decoder");
-  const json decoder = config.value("added_tokens_decoder", json::object());
-  if (!decoder.is_object()) {
-    return absl::InvalidArgumentError("added_tokens_decoder must be an object");
-  }
-  for (const auto& [id, value] : decoder.items()) {
-    const absl::StatusOr<TokenName> name =
-        ReadTokenName(absl::StrCat("added_tokens_decoder.", id), value, /*special=*/false);
-    if (!name.ok()) return name.status();
-    names.tokens.push_back(*name);
-  }
-  const std::vector<TokenName> decoded = names.tokens;
-  std::string unknown;
+// The roles, from special_tokens_map.json first. A role that is spelt as one before it adds
+// nothing.
+absl::Status ReadRoles(const json& config, const json& map, TokenNames& names) {
   const std::tuple<const char*, const char*, std::string*> roles[] = {
       {"bos_token", "<|startoftext|>", &names.begin},
       {"eos_token", "<|endoftext|>", &names.end},
-      {"unk_token", "<|endoftext|>", &unknown},
+      {"unk_token", "<|endoftext|>", &names.unknown},
       {"pad_token", "<|endoftext|>", &names.padding}};
+  std::set<std::tuple<bool, std::string, bool, bool>> spellings;
   for (const auto& [role, fallback, text] : roles) {
-    const bool from_map = !has_decoder && map.contains(role);
-    const json value = from_map ? map[role] : config.value(role, json(fallback));
-    const absl::StatusOr<TokenName> name = ReadTokenName(role, value, /*special=*/from_map);
+    const bool from_map = map.contains(role);
+    const json spelling = (from_map ? map : config).value(role, json(fallback));
+    const absl::StatusOr<TokenName> name = ReadTokenName(role, spelling, /*special=*/true);
     if (!name.ok()) return name.status();
     *text = name->text;
-    const auto is_same = [&](const TokenName& t) { return t.text == name->text; };
-    if (std::none_of(decoded.begin(), decoded.end(), is_same)) names.tokens.push_back(*name);
+    const bool special =
+        from_map || (spelling.is_object() && spelling.value("special", json(false)) == true);
+    const bool is_new =
+        spellings.emplace(spelling.is_string(), name->text, name->normalized, special).second;
+    if (is_new) names.tokens.push_back(*name);
   }
+  return absl::OkStatus();
+}
+
+// The tokens of added_tokens_decoder, which are as it says, whatever their roles say.
+absl::Status ReadAddedTokens(const json& added, TokenNames& names) {
+  if (!added.is_object()) {
+    return absl::InvalidArgumentError("added_tokens_decoder must be an object");
+  }
+  const std::set<std::string> roles = {names.begin, names.end, names.unknown, names.padding};
+  for (const auto& [id, value] : added.items()) {
+    const json text = value.is_object() ? value.value("content", json()) : json();
+    const bool has_role = text.is_string() && roles.contains(text.get<std::string>());
+    const absl::StatusOr<TokenName> name =
+        ReadTokenName(absl::StrCat("added_tokens_decoder.", id.substr(0, 64)), value, has_role);
+    if (!name.ok()) return name.status();
+    names.tokens.push_back(*name);
+  }
+  return absl::OkStatus();
+}
+
+// As transformers does, reads the map only where the configuration has no added_tokens_decoder.
+absl::StatusOr<TokenNames> ReadTokenNames(const json& config, const json& map) {
+  TokenNames names;
+  const auto added = config.find("added_tokens_decoder");
+  const bool has_added = added != config.end();
+  absl::Status status = ReadRoles(config, has_added ? json::object() : map, names);
+  if (status.ok() && has_added) status = ReadAddedTokens(*added, names);
+  if (!status.ok()) return status;
   return names;
 }
 
@@ -172,9 +193,9 @@ absl::Status ClipTokenizer::ReadSpecialTokens(const std::string& folder) {
   }
   length_ = length.get<int64_t>();
 
-  absl::StatusOr<SpecialTokenNames> names = CollectSpecialTokens(*config, *map);
-  if (absl::Status s = names.status(); !s.ok()) {
-    return absl::InvalidArgumentError(absl::StrCat(path, ": ", s.message()));
+  const absl::StatusOr<TokenNames> names = ReadTokenNames(*config, *map);
+  if (!names.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(path, ": ", names.status().message()));
   }
   for (const TokenName& name : names->tokens) {
     const int64_t id = vocabulary_.Find(name.text);

@@ -1,12 +1,17 @@
 #include "model/text/clip_vocabulary.h"
 
 #include <algorithm>
+#include <functional>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <queue>
+#include <tuple>
 #include <unordered_set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "model/checkpoint/json_file.h"
 
 namespace darkroom {
@@ -15,6 +20,7 @@ namespace {
 using nlohmann::json;
 
 constexpr char kEndOfWord[] = "</w>";
+constexpr int64_t kGone = -1;
 
 // GPT-2's spelling of a byte: printable Latin-1 letters stand for themselves, the others for the
 // code points from 256 on.
@@ -70,7 +76,8 @@ absl::Status ClipVocabulary::ReadMerges(const std::string& path) {
   std::unordered_set<int64_t> reached(inner_, inner_ + 256);
   reached.insert(final_, final_ + 256);
   int64_t rank = 0;
-  for (const absl::string_view line : absl::StrSplit(*text, '\n')) {
+  for (absl::string_view line : absl::StrSplit(*text, '\n')) {
+    absl::ConsumeSuffix(&line, "\r");  // Of a checkout on Windows.
     if (line.empty() || absl::StartsWith(line, "#version")) continue;
     const std::vector<std::string> parts = absl::StrSplit(line, ' ');
     const int64_t left = parts.size() == 2 ? Find(parts[0]) : -1;
@@ -93,24 +100,52 @@ absl::Status ClipVocabulary::ReadMerges(const std::string& path) {
 }
 
 void ClipVocabulary::AppendWord(std::string_view word, std::vector<int64_t>& ids) const {
-  std::vector<int64_t> parts;
-  parts.reserve(word.size());
+  if (word.empty()) return;
+  std::vector<int64_t> parts;  // kGone where a part was merged into the one before it.
   for (const char c : word) parts.push_back(inner_[static_cast<uint8_t>(c)]);
-  if (!word.empty()) parts.back() = final_[static_cast<uint8_t>(word.back())];
-  while (parts.size() > 1) {
-    const Merge* best = nullptr;
-    size_t position = 0;
-    for (size_t i = 0; i + 1 < parts.size(); ++i) {
-      const auto merge = merges_.find({parts[i], parts[i + 1]});
-      if (merge == merges_.end() || (best && best->rank <= merge->second.rank)) continue;
-      best = &merge->second;
-      position = i;
-    }
-    if (best == nullptr) break;
-    parts[position] = best->merged;
-    parts.erase(parts.begin() + static_cast<int64_t>(position) + 1);
+  parts.back() = final_[static_cast<uint8_t>(word.back())];
+  std::vector<size_t> next(parts.size()), previous(parts.size());
+  for (size_t i = 0; i < parts.size(); ++i) {
+    next[i] = i + 1;
+    previous[i] = i - 1;  // Of the first: no index.
   }
-  ids.insert(ids.end(), parts.begin(), parts.end());
+
+  // The lowest rank first, then the leftmost; entries whose parts have changed since are passed
+  // over.
+  struct Candidate {
+    int64_t rank;
+    size_t left;
+    int64_t left_id, right_id, merged;
+    bool operator>(const Candidate& other) const {
+      return std::tie(rank, left) > std::tie(other.rank, other.left);
+    }
+  };
+  std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> candidates;
+  const auto consider = [&](size_t left) {
+    if (left >= parts.size() || next[left] >= parts.size()) return;
+    const auto merge = merges_.find({parts[left], parts[next[left]]});
+    if (merge == merges_.end()) return;
+    candidates.push(
+        {merge->second.rank, left, parts[left], parts[next[left]], merge->second.merged});
+  };
+  for (size_t i = 0; i < parts.size(); ++i) consider(i);
+  while (!candidates.empty()) {
+    const Candidate best = candidates.top();
+    candidates.pop();
+    const size_t right = next[best.left];
+    if (parts[best.left] != best.left_id || right >= parts.size() ||
+        parts[right] != best.right_id) {
+      continue;
+    }
+    parts[best.left] = best.merged;
+    parts[right] = kGone;
+    next[best.left] = next[right];
+    if (next[right] < parts.size()) previous[next[right]] = best.left;
+    consider(best.left);
+    consider(previous[best.left]);
+  }
+  std::copy_if(parts.begin(), parts.end(), std::back_inserter(ids),
+               [](int64_t part) { return part != kGone; });
 }
 
 int64_t ClipVocabulary::Find(const std::string& token) const {

@@ -36,7 +36,8 @@ class DeviceWorkerTest : public testing::Test {
   FakeImageGenerator generator_;
   Metrics metrics_{generator_.info(), 1000};
   DeviceWorker worker_{generator_,
-                       {.window = absl::ZeroDuration(), .max_queued_images = 200'000,
+                       {.window = absl::ZeroDuration(),
+                        .max_queued_images = 200'000,
                         .max_queued_pixels = int64_t{1} << 40},
                        SteadyClock(),
                        metrics_};
@@ -66,9 +67,8 @@ TEST_F(DeviceWorkerTest, NoneOfAHundredThousandImagesIsLostDoubledOrCrossed) {
                           ++answers[i];
                           left.DecrementCount();
                         }});
-        ASSERT_TRUE(worker_
-                        .Submit(worker_.ReserveRows(1), std::move(jobs), absl::InfiniteFuture())
-                        .ok());
+        ASSERT_TRUE(
+            worker_.Submit(worker_.ReserveRows(1), std::move(jobs), absl::InfiniteFuture()).ok());
       }
     });
   }
@@ -113,8 +113,7 @@ TEST_F(DeviceWorkerTest, AReportCountsThePassesAndTheirSizes) {
                     report = image.value().report;
                     left.DecrementCount();
                   }});
-  ASSERT_TRUE(
-      worker_.Submit(worker_.ReserveRows(1), std::move(jobs), absl::InfiniteFuture()).ok());
+  ASSERT_TRUE(worker_.Submit(worker_.ReserveRows(1), std::move(jobs), absl::InfiniteFuture()).ok());
   left.Wait();
   EXPECT_EQ(report.passes, 3);
   EXPECT_EQ(report.min_batch, 1);

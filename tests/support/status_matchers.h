@@ -35,9 +35,8 @@ MATCHER_P2(StatusIs, code, message,
            absl::StatusCodeToString(code) + " with a message that " +
                testing::DescribeMatcher<std::string>(message, negation)) {
   DARKROOM_EXPLAIN_STATUS(StatusOf(arg));
-  return StatusOf(arg).code() == code &&
-         testing::Matches(testing::Matcher<std::string>(message))(
-             std::string(StatusOf(arg).message()));
+  return StatusOf(arg).code() == code && testing::Matches(testing::Matcher<std::string>(message))(
+                                             std::string(StatusOf(arg).message()));
 }
 
 #undef DARKROOM_EXPLAIN_STATUS

@@ -1,5 +1,5 @@
 // tokenize FOLDER: the ids that a tokenizer folder gives, for tests that compare them with
-// transformers'. Reads lines of one JSON string each, writes {"ids": [...], "truncated": n} for each.
+// transformers. Reads lines of one JSON string each, writes a line {"ids": [...], "truncated": n}
 
 #include <iostream>
 #include <nlohmann/json.hpp>
