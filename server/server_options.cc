@@ -87,7 +87,7 @@ class OptionsParser {
     for (const CLI::Option* option : app_.get_options()) {
       const std::string& variable = option->get_envname();
       if (variable.empty() || std::getenv(variable.c_str()) == nullptr) continue;
-      if (!absl::StartsWith(error, option->get_name())) continue;
+      if (!absl::StrContains(error, option->get_name())) continue;
       return absl::StrCat("The environment sets ", variable, ".\n");
     }
     return "";

@@ -133,7 +133,7 @@ absl::Status ReadRoles(const json& config, const json& map, TokenNames& names) {
     if (!name.ok()) return name.status();
     *text = name->text;
     const bool special =
-        from_map || (spelling.is_object() && spelling.value("special", json(false)) == true);
+        spelling.is_object() && (from_map || spelling.value("special", json(false)) == true);
     const bool is_new =
         spellings.emplace(spelling.is_string(), name->text, name->normalized, special).second;
     if (is_new) names.tokens.push_back(*name);

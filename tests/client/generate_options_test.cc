@@ -11,7 +11,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "tests/client/seeded_random.h"
+#include "tests/support/seeded_random.h"
 
 namespace darkroom {
 namespace {

@@ -11,7 +11,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/client/seeded_random.h"
+#include "tests/support/seeded_random.h"
 
 namespace darkroom {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "tests/client/seeded_random.h"
+#include "tests/support/seeded_random.h"
 
 namespace darkroom {
 namespace {

@@ -1,5 +1,5 @@
-#ifndef DARKROOM_TESTS_CLIENT_SEEDED_RANDOM_H_
-#define DARKROOM_TESTS_CLIENT_SEEDED_RANDOM_H_
+#ifndef DARKROOM_TESTS_SUPPORT_SEEDED_RANDOM_H_
+#define DARKROOM_TESTS_SUPPORT_SEEDED_RANDOM_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -39,4 +39,4 @@ class SeededRandom {
 
 }  // namespace darkroom
 
-#endif  // DARKROOM_TESTS_CLIENT_SEEDED_RANDOM_H_
+#endif  // DARKROOM_TESTS_SUPPORT_SEEDED_RANDOM_H_
