@@ -1,6 +1,7 @@
 #include "model/checkpoint/config_reader.h"
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -59,8 +60,7 @@ int64_t ConfigReader::Size(const std::string& key, int64_t fallback, int64_t max
 int64_t ConfigReader::Integer(const std::string& key, int64_t fallback) {
   const json* value = Find(key);
   if (value == nullptr) return fallback;
-  if (value->is_number_integer() && value->get<int64_t>() <= kMaxDimension &&
-      value->get<int64_t>() >= -kMaxDimension) {
+  if (value->is_number_integer() && std::abs(value->get<double>()) <= kMaxDimension) {
     return value->get<int64_t>();
   }
   Refuse(absl::StrCat(key, " must be a 32-bit integer, not ", Quote(*value)));

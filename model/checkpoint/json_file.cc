@@ -8,6 +8,7 @@ namespace darkroom {
 namespace {
 
 constexpr size_t kMaxTextBytes = 64'000'000;
+constexpr int kMaxDepth = 16;
 
 }  // namespace
 
@@ -24,7 +25,14 @@ absl::StatusOr<std::string> ReadTextFile(const std::string& path) {
 absl::StatusOr<nlohmann::json> ReadJsonObject(const std::string& path) {
   const absl::StatusOr<std::string> text = ReadTextFile(path);
   if (!text.ok()) return text.status();
-  nlohmann::json object = nlohmann::json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  // Copying and comparing a value recurse into it.
+  bool too_deep = false;
+  const auto check_depth = [&](int depth, nlohmann::json::parse_event_t, nlohmann::json&) {
+    too_deep = too_deep || depth > kMaxDepth;
+    return !too_deep;
+  };
+  nlohmann::json object = nlohmann::json::parse(*text, check_depth, /*allow_exceptions=*/false);
+  if (too_deep) return absl::InvalidArgumentError(absl::StrCat(path, ": is nested too deeply"));
   if (object.is_object()) return object;
   return absl::InvalidArgumentError(absl::StrCat(path, ": is not a JSON object"));
 }

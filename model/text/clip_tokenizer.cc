@@ -158,12 +158,31 @@ absl::Status ReadAddedTokens(const json& added, TokenNames& names) {
   return absl::OkStatus();
 }
 
+// Refuses what would change the tokens; no CLIP tokenizer is known to use any of it.
+absl::Status CheckSettings(const json& settings) {
+  const std::pair<const char*, json> supported[] = {
+      {"padding_side", "right"}, {"truncation_side", "right"}, {"split_special_tokens", false}};
+  for (const auto& [key, value] : supported) {
+    if (settings.value(key, value) == value) continue;
+    return absl::InvalidArgumentError(absl::StrCat(key, " must be ", value.dump()));
+  }
+  for (const char* key : {"sep_token", "cls_token", "mask_token", "additional_special_tokens",
+                          "extra_special_tokens"}) {
+    const auto value = settings.find(key);
+    if (value == settings.end() || value->empty()) continue;
+    return absl::InvalidArgumentError(absl::StrCat(key, " is not supported"));
+  }
+  return absl::OkStatus();
+}
+
 // As transformers does, reads the map only where the configuration has no added_tokens_decoder.
 absl::StatusOr<TokenNames> ReadTokenNames(const json& config, const json& map) {
   TokenNames names;
   const auto added = config.find("added_tokens_decoder");
   const bool has_added = added != config.end();
-  absl::Status status = ReadRoles(config, has_added ? json::object() : map, names);
+  absl::Status status = CheckSettings(config);
+  if (status.ok() && !has_added) status = CheckSettings(map);
+  if (status.ok()) status = ReadRoles(config, has_added ? json::object() : map, names);
   if (status.ok() && has_added) status = ReadAddedTokens(*added, names);
   if (!status.ok()) return status;
   return names;

@@ -70,6 +70,7 @@ _PIECES = (
     lambda rng: rng.choice(_ENTITIES),
     lambda rng: _some(rng, "!?.,;:'\"#$%&()*+-/<=>@[]^_`{|}~", 9),
     lambda rng: rng.choice("!#-=*♥\x00") * rng.randint(2, 200),
+    lambda rng: _some(rng, rng.choice(("ab", "eiou", "abcdefghijklmnopqrstuvwxyz")), 300),
     lambda rng: unicodedata.normalize(rng.choice(("NFD", "NFKD", "NFC")), _some(rng, _ASSIGNED, 4)),
 )
 

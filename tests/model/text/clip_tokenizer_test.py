@@ -12,6 +12,7 @@ from live_server import program
 from protos import REPOSITORY
 from tokenizer_folders import (
     LENGTH,
+    MAP,
     PAD,
     ROLES,
     SPELLINGS,
@@ -29,7 +30,8 @@ FIXED = (
     *("", " ", "\x00", "a\x00b", "\u0301", "\u0301\u0323a", "'", "İ", "ΑΣ ΑΣΑ Σ", "ǅ ǈa ǋ"),
     *("<|endoftext|>", "x<|StartOfText|>!y", "<<|endoftext|>>", "!!!", "! !", "a!b!", "&lt;!&gt;"),
     *("é e\u0301 \u1e69 s\u0323\u0307 s\u0307\u0323", "\u1112\u1161\u11ab", "👩\u200d👩\u200d👧"),
-    *("word " * 75, "word " * 76, "!" * 400, "\n\u2028 \u3000a\u2009", "it'S 'rE'Ve", "7½Ⅷ二"),
+    *("word " * 75, "word " * 76, "!" * 400, "ab" * 4096),
+    *("\n\u2028 \u3000a\u2009", "it'S they'LL 'rE'Ve", "7½Ⅷ二"),
     # Marks younger than Unicode 9.0, which transformers leaves in any order, between older ones.
     *("x\u0315\u1dfa\u0323", "x\U0001e947\u07fd", "x\u0345\u08d3", "\U00011935\U00011930"),
     *("<|startoftext|> <|STARTOFTEXT|>x", "<|endof<|endoftext|>text|>", "a</w> A</W>b"),
@@ -121,6 +123,30 @@ def test_added_token_outside_the_vocabulary_is_refused_by_name(tmp_path):
     added = {"49408": added_token("<cat-toy>", special=False)}
     folder = make_folder(tmp_path, ROLES | {"added_tokens_decoder": added}, None)
     assert_refused(folder, "tokenizer_config.json", "<cat-toy>")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("padding_side", "left"),
+        ("truncation_side", "left"),
+        ("split_special_tokens", True),
+        ("sep_token", "<|endoftext|>"),
+        ("mask_token", typed("!")),
+        ("additional_special_tokens", ["!"]),
+        ("extra_special_tokens", {"image_token": "!"}),
+    ],
+)
+def test_setting_that_would_change_the_tokens_is_refused_by_name(key, value, tmp_path):
+    folder = make_folder(tmp_path, ROLES | {key: value}, None)
+    assert_refused(folder, "tokenizer_config.json", key)
+
+
+def test_settings_that_change_nothing_are_read_over(tmp_path):
+    config = {"padding_side": "right", "truncation_side": "right", "split_special_tokens": False}
+    config |= {"mask_token": None, "additional_special_tokens": [], "extra_special_tokens": {}}
+    config |= {"add_prefix_space": False, "do_lower_case": True, "errors": "replace"}
+    assert_same_tokens(make_folder(tmp_path, ROLES | config, MAP), list(FIXED))
 
 
 @pytest.mark.parametrize("role", ROLES)
