@@ -16,6 +16,19 @@ namespace darkroom {
 // How the steps spread over the training timesteps (Table 2 of arXiv 2305.08891).
 enum class TimestepSpacing { kLeading, kTrailing, kLinspace };
 
+// The rule that turns predicted noise into the next latents.
+enum class SchedulerType {
+  kEuler,
+  kEulerAncestral,
+  kDpmpp2m,
+  kDpmpp2mKarras,
+  kDpmpp2mSde,
+  kDdim,
+  kUniPc,
+  kHeun,
+  kLcm
+};
+
 struct ImageSize {
   int height = 0;
   int width = 0;
@@ -38,8 +51,12 @@ struct ImageRequest {
   std::string negative_prompt_2;  // Empty: `negative_prompt`.
   ImageSize size;                 // Multiples of ModelInfo::size_multiple.
   int steps = 1;
-  double guidance_scale = 1;  // At most 1: no guidance.
+  double guidance_scale = 1;    // At most 1: no guidance.
+  double guidance_rescale = 0;  // 0 to 1: how far guidance is kept from changing the contrast.
+  int clip_skip = 0;            // Layers of the text encoders to skip; at most the model's max.
+  double denoising_end = 1;  // Share of the schedule, 0 to 1 exclusive, at which to stop; 1: none.
   uint64_t seed = 0;
+  SchedulerType scheduler = SchedulerType::kEuler;
   std::optional<TimestepSpacing> spacing;  // Absent: the checkpoint's.
   MicroConditioning conditioning;
   MicroConditioning negative_conditioning;
@@ -58,6 +75,9 @@ struct ModelInfo {
   ImageSize default_size;
   int size_multiple = 8;  // Heights and widths are multiples of this.
   int latent_factor = 8;  // Pixels per latent, in each direction.
+  int max_clip_skip = 0;
+  int max_lcm_steps = 50;
+  SchedulerType default_scheduler = SchedulerType::kEuler;
 };
 
 // One image under way. Made by Start, owned by the caller, and touched by its generator's calls
@@ -81,8 +101,9 @@ class ImageGenerator {
   // Constant; from any thread.
   virtual const ModelInfo& info() const = 0;
 
-  // Number of Step calls from Start to Finish; from any thread. Not always the requested steps, for
-  // diffusers' trailing spacing now and then rounds to one more.
+  // Number of Step calls from Start to Finish; from any thread. Not always the requested steps:
+  // Heun's steps take two, denoising_end leaves some out, and diffusers' trailing spacing now and
+  // then rounds to one more. At least 1.
   virtual int StepCount(const ImageRequest& request) const = 0;
 
   // Encodes the prompts and draws the noise; one result for each request, in order.

@@ -21,7 +21,7 @@ absl::StatusOr<ModelIndex> ReadModelIndex(const std::string& folder) {
     reader->Refuse(absl::StrCat("_class_name = \"", kind.substr(0, 64),
                                 "\" is not StableDiffusionXLPipeline"));
   }
-  reader->Expect("scheduler", {{"diffusers", "EulerDiscreteScheduler"}});
+  reader->Ignore({"scheduler"});  // Its own file says what it is.
   reader->Expect("text_encoder", {{"transformers", "CLIPTextModel"}});
   reader->Expect("text_encoder_2", {{"transformers", "CLIPTextModelWithProjection"}});
   reader->Expect("tokenizer", {{"transformers", "CLIPTokenizer"}});
@@ -69,8 +69,8 @@ absl::Status CheckFit(const SdxlCheckpoint& checkpoint) {
 absl::StatusOr<SdxlCheckpoint> SdxlCheckpoint::Load(const std::string& folder) {
   absl::StatusOr<ModelIndex> index = ReadModelIndex(folder);
   if (!index.ok()) return index.status();
-  absl::StatusOr<EulerConfig> scheduler =
-      EulerConfig::Read(folder + "/scheduler/scheduler_config.json");
+  absl::StatusOr<SchedulerConfig> scheduler =
+      SchedulerConfig::Read(folder + "/scheduler/scheduler_config.json");
   if (!scheduler.ok()) return scheduler.status();
   absl::StatusOr<PromptEncoder> prompts = PromptEncoder::Load(folder);
   if (!prompts.ok()) return prompts.status();
@@ -83,7 +83,7 @@ absl::StatusOr<SdxlCheckpoint> SdxlCheckpoint::Load(const std::string& folder) {
                             .prompts = *std::move(prompts),
                             .unet = *std::move(unet),
                             .vae = *std::move(vae),
-                            .scheduler = EulerDiscrete(*scheduler)};
+                            .scheduler = Scheduler(*scheduler)};
   if (absl::Status s = CheckFit(checkpoint); !s.ok()) return s;
   return checkpoint;
 }

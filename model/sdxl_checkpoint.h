@@ -4,7 +4,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "model/sampling/euler_discrete.h"
+#include "model/sampling/scheduler.h"
 #include "model/text/prompt_encoder.h"
 #include "model/unet/unet.h"
 #include "model/vae/vae_decoder.h"
@@ -18,7 +18,7 @@ struct SdxlCheckpoint {
   PromptEncoder prompts;
   UNet unet;
   VaeDecoder vae;
-  EulerDiscrete scheduler;
+  Scheduler scheduler;
 
   // NOT_FOUND or INVALID_ARGUMENT naming the file and what is wrong with it. Torch's exceptions
   // pass.

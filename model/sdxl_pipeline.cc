@@ -6,84 +6,45 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
-#include <map>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "model/guidance.h"
 #include "model/sampling/request_noise.h"
+#include "model/sampling/sampler.h"
 #include "model/sdxl_checkpoint.h"
+#include "model/sdxl_conditions.h"
 
 namespace darkroom {
 namespace {
 
 constexpr int64_t kDecodedPixelsAtOnce = 1 << 20;  // Bounds the decoder's memory.
 
-// Guidance at 1 is the prompt's prediction alone, so diffusers leaves the other half out.
-bool IsGuided(const ImageRequest& request) { return request.guidance_scale > 1; }
-
-PromptTexts PositiveTexts(const ImageRequest& request) {
-  return {request.prompt, request.prompt_2.empty() ? request.prompt : request.prompt_2};
-}
-
-PromptTexts NegativeTexts(const ImageRequest& request) {
-  const std::string first = request.negative_prompt.value_or("");
-  return {first, request.negative_prompt_2.empty() ? first : request.negative_prompt_2};
-}
-
-// [6], in the order of StableDiffusionXLPipeline._get_add_time_ids.
-at::Tensor TimeIds(const MicroConditioning& c) {
-  return at::tensor({static_cast<float>(c.original_size.height),
-                     static_cast<float>(c.original_size.width), static_cast<float>(c.crop_top),
-                     static_cast<float>(c.crop_left), static_cast<float>(c.target_size.height),
-                     static_cast<float>(c.target_size.width)});
-}
-
-// One half of a row's guidance: what the UNet is told of the wanted, or of the unwanted, image.
-struct Condition {
-  PromptEmbedding prompt;
-  at::Tensor time_ids;  // [6]
-};
-
 class SdxlImage final : public ImageInProgress {
  public:
-  int truncated_tokens() const override {
-    return std::max(positive.prompt.truncated, negative ? negative->prompt.truncated : 0);
-  }
+  SdxlImage(Conditions c, std::unique_ptr<Sampler> s, RequestNoise n)
+      : conditions(std::move(c)), sampler(std::move(s)), noise(std::move(n)) {}
 
+  int truncated_tokens() const override { return conditions.truncated_tokens(); }
+
+  Conditions conditions;
+  std::unique_ptr<Sampler> sampler;
+  RequestNoise noise;
   at::Tensor latents;  // [channels, h, w]
-  EulerDiscrete::Schedule schedule;
-  size_t step = 0;
   float guidance_scale = 1;
-  Condition positive;
-  std::optional<Condition> negative;  // Absent: no guidance.
+  float guidance_rescale = 0;
 };
 
 SdxlImage& AsSdxl(ImageInProgress* row) { return *static_cast<SdxlImage*>(row); }
 
-// The distinct prompts of some requests, so that each is encoded once.
-class PromptSet {
- public:
-  size_t Add(const PromptTexts& texts) {
-    const auto [place, is_new] =
-        places_.emplace(std::pair(texts.first, texts.second), texts_.size());
-    if (is_new) texts_.push_back(texts);
-    return place->second;
-  }
-  std::span<const PromptTexts> texts() const { return texts_; }
-
- private:
-  std::map<std::pair<std::string, std::string>, size_t> places_;
-  std::vector<PromptTexts> texts_;
+// What a step makes of a row.
+struct StepResult {
+  std::unique_ptr<Sampler> sampler;
+  RequestNoise noise;
+  at::Tensor latents;
 };
-
-// A float for each row, as [rows, 1, 1, 1].
-template <typename Value>
-at::Tensor PerRow(std::span<SdxlImage* const> rows, const Value& value) {
-  std::vector<float> values;
-  for (const SdxlImage* row : rows) values.push_back(value(*row));
-  return at::tensor(values).view({-1, 1, 1, 1});
-}
 
 RgbImage ToRgb(const at::Tensor& pixels) {  // [3, height, width], about -1 to 1.
   const at::Tensor bytes = ((pixels * 0.5 + 0.5).clamp(0, 1) * 255)
@@ -123,13 +84,23 @@ class SdxlPipeline final : public ImageGenerator {
              .dtype = "float32",
              .default_size = {side, side},
              .size_multiple = std::max(8, factor),
-             .latent_factor = factor};
+             .latent_factor = factor,
+             .max_clip_skip = static_cast<int>(checkpoint_.prompts.max_clip_skip()),
+             .max_lcm_steps = checkpoint_.scheduler.max_lcm_steps(),
+             .default_scheduler = checkpoint_.scheduler.default_type()};
   }
 
   const ModelInfo& info() const override { return info_; }
 
   int StepCount(const ImageRequest& request) const override {
-    return static_cast<int>(MakeSchedule(request).timesteps.size());
+    const c10::InferenceMode inference;
+    const std::unique_ptr<Sampler> sampler = MakeSampler(request);
+    const std::vector<double>& timesteps = sampler->timesteps();
+    if (request.denoising_end >= 1) return static_cast<int>(timesteps.size());
+    const auto train = static_cast<double>(checkpoint_.scheduler.train_timesteps());
+    const double cutoff = std::nearbyint(train - request.denoising_end * train);
+    return static_cast<int>(std::count_if(timesteps.begin(), timesteps.end(),
+                                          [&](double timestep) { return timestep >= cutoff; }));
   }
 
   absl::StatusOr<std::vector<std::unique_ptr<ImageInProgress>>> Start(
@@ -151,44 +122,28 @@ class SdxlPipeline final : public ImageGenerator {
   }
 
  private:
-  EulerDiscrete::Schedule MakeSchedule(const ImageRequest& request) const {
-    const EulerDiscrete& scheduler = checkpoint_.scheduler;
-    return scheduler.MakeSchedule(request.steps,
-                                  request.spacing.value_or(scheduler.default_spacing()));
+  std::unique_ptr<Sampler> MakeSampler(const ImageRequest& request) const {
+    const Scheduler& scheduler = checkpoint_.scheduler;
+    return scheduler.MakeSampler(request.scheduler, request.steps, request.spacing);
   }
 
-  bool TakesZeros(const ImageRequest& request) const {
-    return !request.negative_prompt && checkpoint_.zeros_for_absent_negative;
-  }
-
-  at::Tensor InitialLatents(const ImageRequest& request, float sigma) const {
-    const int64_t channels = checkpoint_.unet.config().in_channels;
-    return RequestNoise(request.seed, {channels, request.size.height / info_.latent_factor,
-                                       request.size.width / info_.latent_factor}) *
-           sigma;
+  std::vector<int64_t> LatentShape(const ImageRequest& request) const {
+    return {checkpoint_.unet.config().in_channels, request.size.height / info_.latent_factor,
+            request.size.width / info_.latent_factor};
   }
 
   absl::StatusOr<std::vector<std::unique_ptr<ImageInProgress>>> StartRows(
       std::span<const ImageRequest* const> requests) const {
-    PromptSet prompts;
-    for (const ImageRequest* request : requests) {
-      prompts.Add(PositiveTexts(*request));
-      if (IsGuided(*request) && !TakesZeros(*request)) prompts.Add(NegativeTexts(*request));
-    }
-    const std::vector<PromptEmbedding> encoded = checkpoint_.prompts.Encode(prompts.texts());
+    std::vector<Conditions> conditions =
+        Condition(checkpoint_.prompts, checkpoint_.zeros_for_absent_negative, requests);
     std::vector<std::unique_ptr<ImageInProgress>> rows;
-    for (const ImageRequest* request : requests) {
-      auto row = std::make_unique<SdxlImage>();
-      row->schedule = MakeSchedule(*request);
-      row->latents = InitialLatents(*request, row->schedule.initial_sigma);
-      row->guidance_scale = static_cast<float>(request->guidance_scale);
-      row->positive = {encoded[prompts.Add(PositiveTexts(*request))],
-                       TimeIds(request->conditioning)};
-      if (IsGuided(*request)) {
-        row->negative = {TakesZeros(*request) ? checkpoint_.prompts.Zeros()
-                                              : encoded[prompts.Add(NegativeTexts(*request))],
-                         TimeIds(request->negative_conditioning)};
-      }
+    for (size_t i = 0; i < requests.size(); ++i) {
+      const ImageRequest& request = *requests[i];
+      auto row = std::make_unique<SdxlImage>(std::move(conditions[i]), MakeSampler(request),
+                                             RequestNoise(request.seed));
+      row->latents = row->noise.Draw(LatentShape(request)) * row->sampler->initial_sigma();
+      row->guidance_scale = static_cast<float>(request.guidance_scale);
+      row->guidance_rescale = static_cast<float>(request.guidance_rescale);
       rows.push_back(std::move(row));
     }
     return rows;
@@ -197,22 +152,22 @@ class SdxlPipeline final : public ImageGenerator {
   // The predicted noise of all rows, guidance applied: [rows, channels, h, w]. One UNet pass: every
   // row's positive half, then the negative halves of those that have one.
   at::Tensor PredictNoise(std::span<SdxlImage* const> rows, const at::Tensor& latents) const {
-    std::vector<const Condition*> conditions;
+    std::vector<const Half*> conditions;
     std::vector<float> timesteps;
     std::vector<int64_t> guided;
     for (const SdxlImage* row : rows) {
-      conditions.push_back(&row->positive);
-      timesteps.push_back(row->schedule.timesteps[row->step]);
+      conditions.push_back(&row->conditions.positive);
+      timesteps.push_back(row->sampler->timestep());
     }
     for (size_t i = 0; i < rows.size(); ++i) {
-      if (!rows[i]->negative) continue;
-      conditions.push_back(&*rows[i]->negative);
+      if (!rows[i]->conditions.negative) continue;
+      conditions.push_back(&*rows[i]->conditions.negative);
       timesteps.push_back(timesteps[i]);
       guided.push_back(static_cast<int64_t>(i));
     }
     const at::Tensor guided_rows = at::tensor(guided, at::kLong);
     std::vector<at::Tensor> context, pooled, time_ids;
-    for (const Condition* condition : conditions) {
+    for (const Half* condition : conditions) {
       context.push_back(condition->prompt.tokens);
       pooled.push_back(condition->prompt.pooled);
       time_ids.push_back(condition->time_ids);
@@ -226,27 +181,33 @@ class SdxlPipeline final : public ImageGenerator {
     const auto count = static_cast<int64_t>(rows.size());
     at::Tensor noise = predicted.slice(0, 0, count);
     if (guided.empty()) return noise;
-    const at::Tensor scale = PerRow(rows, [](const SdxlImage& row) { return row.guidance_scale; });
-    const at::Tensor unwanted = predicted.slice(0, count);
-    const at::Tensor wanted = noise.index_select(0, guided_rows);
-    return noise.index_copy(0, guided_rows,
-                            unwanted + scale.index_select(0, guided_rows) * (wanted - unwanted));
+    const auto of_guided = [&](float SdxlImage::*field) {  // [guided rows, 1, 1, 1]
+      std::vector<float> values;
+      for (const int64_t i : guided) values.push_back(rows[static_cast<size_t>(i)]->*field);
+      return at::tensor(values).view({-1, 1, 1, 1});
+    };
+    const at::Tensor steered =
+        Guide(noise.index_select(0, guided_rows), predicted.slice(0, count),
+              of_guided(&SdxlImage::guidance_scale), of_guided(&SdxlImage::guidance_rescale));
+    return noise.index_copy(0, guided_rows, steered);
   }
 
   void StepRows(std::span<SdxlImage* const> rows) const {
-    std::vector<at::Tensor> all;
-    for (const SdxlImage* row : rows) all.push_back(row->latents);
-    const at::Tensor latents = at::stack(all);
-    const at::Tensor sigmas =
-        PerRow(rows, [](const SdxlImage& row) { return row.schedule.sigmas[row.step]; });
-    const at::Tensor next_sigmas =
-        PerRow(rows, [](const SdxlImage& row) { return row.schedule.sigmas[row.step + 1]; });
-    const at::Tensor noise = PredictNoise(rows, ScaleModelInput(latents, sigmas));
-    const at::Tensor next = EulerStep(latents, noise, sigmas, next_sigmas);
+    std::vector<at::Tensor> inputs;
+    for (const SdxlImage* row : rows) inputs.push_back(row->sampler->ScaleModelInput(row->latents));
+    const at::Tensor predictions = PredictNoise(rows, at::stack(inputs));
+    // What throws on the way leaves every row as it was: new state takes its place at the very end.
+    std::vector<StepResult> results;
     for (size_t i = 0; i < rows.size(); ++i) {
-      // A copy, for a row must not keep its mates' latents alive.
-      rows[i]->latents = next[static_cast<int64_t>(i)].clone();
-      ++rows[i]->step;
+      StepResult result{rows[i]->sampler->Clone(), rows[i]->noise.Clone(), {}};
+      result.latents = result.sampler->Step(predictions[static_cast<int64_t>(i)], rows[i]->latents,
+                                            result.noise);
+      results.push_back(std::move(result));
+    }
+    for (size_t i = 0; i < rows.size(); ++i) {
+      rows[i]->sampler = std::move(results[i].sampler);
+      rows[i]->noise = std::move(results[i].noise);
+      rows[i]->latents = std::move(results[i].latents);
     }
   }
 

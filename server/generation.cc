@@ -181,7 +181,7 @@ void Generation::FillStats() {
   stats.set_model(context_.model.id);
   stats.set_generator_device(v1::GENERATOR_DEVICE_CPU);
   stats.set_dtype(context_.model.dtype);
-  stats.set_scheduler(v1::SCHEDULER_EULER);
+  stats.set_scheduler(NameOf(image.scheduler).scheduler);
   stats.set_num_inference_steps(static_cast<uint32_t>(image.steps));
   stats.set_guidance_scale(image.guidance_scale);
   stats.set_width(static_cast<uint32_t>(image.size.width));

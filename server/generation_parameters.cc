@@ -13,8 +13,8 @@ namespace {
 std::string WebUiParameters(const ImageRequest& image, const ModelInfo& model) {
   std::string text = image.prompt;
   if (image.negative_prompt) absl::StrAppend(&text, "\nNegative prompt: ", *image.negative_prompt);
-  absl::StrAppend(&text, "\nSteps: ", image.steps,
-                  ", Sampler: Euler, CFG scale: ", image.guidance_scale, ", Seed: ", image.seed,
+  absl::StrAppend(&text, "\nSteps: ", image.steps, ", Sampler: ", NameOf(image.scheduler).web_ui,
+                  ", CFG scale: ", image.guidance_scale, ", Seed: ", image.seed,
                   ", Size: ", image.size.width, "x", image.size.height, ", Model: ", model.id,
                   ", Version: Darkroom " DARKROOM_VERSION);
   return text;
@@ -33,11 +33,27 @@ v1::GenerateImagesRequest RequestForOne(v1::GenerateImagesRequest request,
   request.set_height(static_cast<uint32_t>(image.size.height));
   request.set_num_inference_steps(static_cast<uint32_t>(image.steps));
   request.set_guidance_scale(image.guidance_scale);
+  request.set_scheduler(NameOf(image.scheduler).scheduler);
   request.set_generator_device(v1::GENERATOR_DEVICE_CPU);
   return request;
 }
 
 }  // namespace
+
+SchedulerName NameOf(SchedulerType type) {
+  switch (type) {
+    case SchedulerType::kEuler: return {v1::SCHEDULER_EULER, "Euler"};
+    case SchedulerType::kEulerAncestral: return {v1::SCHEDULER_EULER_ANCESTRAL, "Euler a"};
+    case SchedulerType::kDpmpp2m: return {v1::SCHEDULER_DPMPP_2M, "DPM++ 2M"};
+    case SchedulerType::kDpmpp2mKarras: return {v1::SCHEDULER_DPMPP_2M_KARRAS, "DPM++ 2M Karras"};
+    case SchedulerType::kDpmpp2mSde: return {v1::SCHEDULER_DPMPP_2M_SDE, "DPM++ 2M SDE"};
+    case SchedulerType::kDdim: return {v1::SCHEDULER_DDIM, "DDIM"};
+    case SchedulerType::kUniPc: return {v1::SCHEDULER_UNIPC, "UniPC"};
+    case SchedulerType::kHeun: return {v1::SCHEDULER_HEUN, "Heun"};
+    case SchedulerType::kLcm: return {v1::SCHEDULER_LCM, "LCM"};
+  }
+  return {v1::SCHEDULER_UNSPECIFIED, "unknown"};
+}
 
 std::vector<PngText> DescribeImage(const v1::GenerateImagesRequest& request,
                                    const ImageRequest& image, const ModelInfo& model) {

@@ -9,6 +9,13 @@
 
 namespace darkroom {
 
+// The scheduler as the wire and as the AUTOMATIC1111 web UI call it.
+struct SchedulerName {
+  v1::Scheduler scheduler;
+  const char* web_ui;
+};
+SchedulerName NameOf(SchedulerType type);
+
 // What an image file says of its making: `parameters` in the layout of the AUTOMATIC1111 web UI,
 // which many tools read, and `darkroom`, a JSON object with the whole request that makes this image
 // again, its defaults resolved, and model, generator device and dtype.

@@ -66,12 +66,41 @@ void CheckSize(const v1::GenerateImagesRequest& request, const ImageSize& size,
   checks.Check(false, "height", budget);
 }
 
-void CheckNumbers(const v1::GenerateImagesRequest& request, const RequestLimits& limits,
-                  RequestChecks& checks) {
+SchedulerType ToSchedulerType(v1::Scheduler scheduler, SchedulerType fallback) {
+  switch (scheduler) {
+    case v1::SCHEDULER_EULER: return SchedulerType::kEuler;
+    case v1::SCHEDULER_EULER_ANCESTRAL: return SchedulerType::kEulerAncestral;
+    case v1::SCHEDULER_DPMPP_2M: return SchedulerType::kDpmpp2m;
+    case v1::SCHEDULER_DPMPP_2M_KARRAS: return SchedulerType::kDpmpp2mKarras;
+    case v1::SCHEDULER_DPMPP_2M_SDE: return SchedulerType::kDpmpp2mSde;
+    case v1::SCHEDULER_DDIM: return SchedulerType::kDdim;
+    case v1::SCHEDULER_UNIPC: return SchedulerType::kUniPc;
+    case v1::SCHEDULER_HEUN: return SchedulerType::kHeun;
+    case v1::SCHEDULER_LCM: return SchedulerType::kLcm;
+    default: return fallback;
+  }
+}
+
+void CheckNumbers(const v1::GenerateImagesRequest& request, const ModelInfo& model,
+                  const RequestLimits& limits, RequestChecks& checks) {
   const uint64_t max_images = static_cast<uint64_t>(limits.max_images);
   if (request.has_num_inference_steps()) {
+    const bool is_lcm =
+        ToSchedulerType(request.scheduler(), model.default_scheduler) == SchedulerType::kLcm;
+    const int max_steps =
+        is_lcm ? std::min(limits.max_steps, model.max_lcm_steps) : limits.max_steps;
     checks.InRange("num_inference_steps", uint64_t{request.num_inference_steps()}, 1,
-                   static_cast<uint64_t>(limits.max_steps));
+                   static_cast<uint64_t>(max_steps));
+  }
+  if (request.has_guidance_rescale()) {
+    checks.InRange("guidance_rescale", request.guidance_rescale(), 0, 1);
+  }
+  if (request.has_clip_skip()) {
+    checks.InRange("clip_skip", uint64_t{request.clip_skip()}, 0,
+                   static_cast<uint64_t>(model.max_clip_skip));
+  }
+  if (request.has_denoising_end()) {
+    checks.InRange("denoising_end", request.denoising_end(), 0, 1);
   }
   if (request.has_guidance_scale()) {
     checks.InRange("guidance_scale", request.guidance_scale(), 0, kMaxGuidanceScale);
@@ -89,9 +118,7 @@ void CheckChoices(const v1::GenerateImagesRequest& request, RequestChecks& check
   const auto is_known = [&](bool known, const char* field, int value) {
     return checks.Check(known, field, absl::StrCat("has the unknown value ", value));
   };
-  if (is_known(v1::Scheduler_IsValid(request.scheduler()), "scheduler", request.scheduler())) {
-    checks.NotBuilt(request.scheduler() > v1::SCHEDULER_EULER, "scheduler");
-  }
+  is_known(v1::Scheduler_IsValid(request.scheduler()), "scheduler", request.scheduler());
   is_known(v1::TimestepSpacing_IsValid(request.timestep_spacing()), "timestep_spacing",
            request.timestep_spacing());
   if (is_known(v1::PromptSyntax_IsValid(request.prompt_syntax()), "prompt_syntax",
@@ -117,12 +144,9 @@ void CheckChoices(const v1::GenerateImagesRequest& request, RequestChecks& check
 }
 
 void CheckNotBuilt(const v1::GenerateImagesRequest& request, RequestChecks& checks) {
-  checks.NotBuilt(request.has_guidance_rescale(), "guidance_rescale");
   checks.NotBuilt(request.has_init_image(), "init_image");
-  checks.NotBuilt(request.has_clip_skip(), "clip_skip");
   checks.NotBuilt(request.has_aesthetic_score(), "aesthetic_score");
   checks.NotBuilt(request.has_negative_aesthetic_score(), "negative_aesthetic_score");
-  checks.NotBuilt(request.has_denoising_end(), "denoising_end");
   checks.NotBuilt(request.has_denoising_start(), "denoising_start");
   checks.NotBuilt(!request.loras().empty(), "loras");
 }
@@ -206,6 +230,11 @@ ImageRequest ResolveImage(const v1::GenerateImagesRequest& request, const ModelI
                                                                    : kDefaultSteps);
   image.guidance_scale =
       request.has_guidance_scale() ? request.guidance_scale() : kDefaultGuidanceScale;
+  image.guidance_rescale = request.guidance_rescale();
+  image.clip_skip = static_cast<int>(request.clip_skip());
+  // As in diffusers, 0 stops nothing.
+  if (request.denoising_end() > 0) image.denoising_end = request.denoising_end();
+  image.scheduler = ToSchedulerType(request.scheduler(), model.default_scheduler);
   image.spacing = ToSpacing(request.timestep_spacing());
   ResolveMicroConditioning(request.micro_conditioning(), image);
   return image;
@@ -226,7 +255,7 @@ absl::StatusOr<ParsedRequest> ParseRequest(const v1::GenerateImagesRequest& requ
   checks.Check(IsPlainName(request.model()), "model", "must be a name, not a path");
   CheckPrompts(request, checks);
   CheckSize(request, model.default_size, model, limits, checks);
-  CheckNumbers(request, limits, checks);
+  CheckNumbers(request, model, limits, checks);
   CheckChoices(request, checks);
   CheckNotBuilt(request, checks);
   CheckMicroConditioning(request.micro_conditioning(), checks);

@@ -3,10 +3,18 @@
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 
+#include <utility>
+
 namespace darkroom {
 
-at::Tensor RequestNoise(uint64_t seed, at::IntArrayRef shape) {
-  return at::randn(shape, at::detail::createCPUGenerator(seed), at::TensorOptions(at::kFloat));
+RequestNoise::RequestNoise(uint64_t seed) : generator_(at::detail::createCPUGenerator(seed)) {}
+
+RequestNoise::RequestNoise(at::Generator generator) : generator_(std::move(generator)) {}
+
+at::Tensor RequestNoise::Draw(at::IntArrayRef shape) {
+  return at::randn(shape, generator_, at::TensorOptions(at::kFloat));
 }
+
+RequestNoise RequestNoise::Clone() const { return RequestNoise(generator_.clone()); }
 
 }  // namespace darkroom

@@ -84,9 +84,12 @@ std::vector<PromptEmbedding> PromptEncoder::Encode(std::span<const PromptTexts> 
   }
   const TextEncoder::Output output = first_.encoder.Forward(at::stack(ids));
   const TextEncoder::Output output_2 = second_.encoder.Forward(at::stack(ids_2));
-  const at::Tensor tokens = at::cat({output.penultimate, output_2.penultimate}, -1);
   for (size_t i = 0; i < prompts.size(); ++i) {
-    embeddings[i].tokens = tokens[static_cast<int64_t>(i)];
+    const auto hidden = [&](const TextEncoder::Output& o) {
+      const size_t skipped = static_cast<size_t>(prompts[i].clip_skip) + 2;
+      return o.hidden[o.hidden.size() - skipped][static_cast<int64_t>(i)];
+    };
+    embeddings[i].tokens = at::cat({hidden(output), hidden(output_2)}, -1);
     embeddings[i].pooled = output_2.pooled[static_cast<int64_t>(i)];
   }
   return embeddings;

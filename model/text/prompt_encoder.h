@@ -3,6 +3,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <algorithm>
+#include <compare>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -16,7 +18,7 @@ namespace darkroom {
 
 // What the UNet is told of a prompt.
 struct PromptEmbedding {
-  at::Tensor tokens;  // Both encoders' penultimate states side by side: [length, width].
+  at::Tensor tokens;  // Both encoders' hidden states side by side: [length, width].
   at::Tensor pooled;  // The second encoder's: [projection].
   int truncated = 0;  // Tokens cut from the longer text.
 };
@@ -25,6 +27,9 @@ struct PromptEmbedding {
 struct PromptTexts {
   std::string first;
   std::string second;
+  int clip_skip = 0;  // Layers to skip beyond the last, which always is.
+
+  auto operator<=>(const PromptTexts&) const = default;
 };
 
 // SDXL's pair of tokenizers and text encoders (StableDiffusionXLPipeline.encode_prompt).
@@ -41,6 +46,10 @@ class PromptEncoder {
 
   int64_t width() const { return width_; }
   int64_t projection() const { return projection_; }
+  // The largest clip_skip that both encoders have layers for.
+  int64_t max_clip_skip() const {
+    return std::min(first_.encoder.layers(), second_.encoder.layers()) - 1;
+  }
 
  private:
   struct Tower {

@@ -100,9 +100,10 @@ at::Tensor TextEncoder::EndPositions(const at::Tensor& ids) const {
 TextEncoder::Output TextEncoder::Forward(const at::Tensor& ids) const {
   at::Tensor x = at::embedding(token_embedding_, ids) + position_embedding_;
   Output output;
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    if (i + 1 == layers_.size()) output.penultimate = x;
-    x = layers_[i].Forward(x);
+  output.hidden.push_back(x);
+  for (const Layer& layer : layers_) {
+    x = layer.Forward(x);
+    output.hidden.push_back(x);
   }
   if (projection_) {
     const at::Tensor last = final_norm_.Forward(x);

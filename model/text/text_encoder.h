@@ -34,7 +34,8 @@ struct TextEncoderConfig {
 class TextEncoder {
  public:
   struct Output {
-    at::Tensor penultimate;  // Hidden states before the last layer: [texts, length, width].
+    // Hidden states before the first layer and after each: [texts, length, width].
+    std::vector<at::Tensor> hidden;
     at::Tensor pooled;  // Projected end token: [texts, projection]; undefined when not projected.
   };
 
@@ -42,6 +43,8 @@ class TextEncoder {
 
   // ids: [texts, length], each with an end token.
   Output Forward(const at::Tensor& ids) const;
+
+  int64_t layers() const { return config_.layers; }
 
  private:
   class Layer {

@@ -16,15 +16,10 @@ SIZE = {"height": 64, "width": 64}
 CROP = {"top": 0, "left": 0}
 
 NOT_BUILT = [
-    ("guidance_rescale", {"guidance_rescale": 0.5}),
-    ("guidance_rescale", {"guidance_rescale": 0.0}),
     ("init_image", {"init_image": {"data": b"\x89PNG"}}),
     ("init_image", {"init_image": {}}),
-    ("clip_skip", {"clip_skip": 1}),
-    ("clip_skip", {"clip_skip": 0}),
     ("aesthetic_score", {"aesthetic_score": 6.0}),
     ("negative_aesthetic_score", {"negative_aesthetic_score": 2.5}),
-    ("denoising_end", {"denoising_end": 0.8}),
     ("denoising_start", {"denoising_start": 0.8}),
     ("denoising_start", {"denoising_start": 0.0}),
     ("loras", {"loras": [{"name": "pixel-art", "weight": 0.5}]}),
@@ -35,15 +30,16 @@ NOT_BUILT = [
     ("output.quality", {"output": {"quality": 90}}),
     ("priority", {"priority": pb.PRIORITY_LOW}),
     ("priority", {"priority": pb.PRIORITY_HIGH}),
-    *(
-        ("scheduler", {"scheduler": value})
-        for value in pb.Scheduler.values()
-        if value not in (pb.SCHEDULER_UNSPECIFIED, pb.SCHEDULER_EULER)
-    ),
 ]
 
 BUILT = [
-    {"scheduler": pb.SCHEDULER_EULER},
+    *({"scheduler": value} for value in pb.Scheduler.values()),
+    {"guidance_rescale": 0.7},
+    {"clip_skip": 1},
+    {"denoising_end": 0.8},
+    # As in diffusers, both ends of the range stop nothing.
+    {"denoising_end": 0.0},
+    {"denoising_end": 1.0},
     *({"timestep_spacing": value} for value in pb.TimestepSpacing.values()),
     {"prompt_syntax": pb.PROMPT_SYNTAX_PLAIN},
     {"generator_device": pb.GENERATOR_DEVICE_CPU},
@@ -90,9 +86,31 @@ def test_every_field_is_either_built_or_refused():
 
 
 def test_not_built_beside_another_violation_is_an_invalid_field(server):
-    failure = refused(server, clip_skip=1, width=9)
+    failure = refused(server, aesthetic_score=6.0, width=9)
     assert failure.reason == "INVALID_FIELD"
-    assert set(failure.violations) == {"clip_skip", "width"}
+    assert set(failure.violations) == {"aesthetic_score", "width"}
+
+
+@pytest.mark.parametrize(
+    "field, value",
+    [
+        ("guidance_rescale", -0.1),
+        ("guidance_rescale", 1.1),
+        ("guidance_rescale", float("nan")),
+        ("clip_skip", 2),  # The embedded model's encoders have two layers.
+        ("denoising_end", -0.1),
+        ("denoising_end", 1.1),
+        ("denoising_end", float("nan")),
+    ],
+)
+def test_value_out_of_range_is_named(server, field, value):
+    assert set(refused(server, **{field: value}).violations) == {field}
+
+
+def test_lcm_takes_at_most_the_steps_of_its_training(server):
+    lcm = {"scheduler": pb.SCHEDULER_LCM}
+    assert set(refused(server, num_inference_steps=51, **lcm).violations) == {"num_inference_steps"}
+    generate(server, num_inference_steps=50, **lcm)
 
 
 @pytest.mark.parametrize("text", ["", "a dog"])

@@ -58,6 +58,18 @@ _WORDS = (
     "한국어",
 )
 
+_SCHEDULERS = (
+    None,
+    "EULER",
+    "EULER_ANCESTRAL",
+    "DPMPP_2M",
+    "DPMPP_2M_KARRAS",
+    "DPMPP_2M_SDE",
+    "DDIM",
+    "UNIPC",
+    "HEUN",
+    "LCM",
+)
 _SPACINGS = (None, "leading", "trailing", "linspace")
 _NEGATIVES = ("absent", "empty", "given", "given")
 _GUIDANCES = ("off", "default", "drawn", "drawn")
@@ -79,7 +91,11 @@ class Case:
     negative_prompt: str | None = None
     negative_prompt_2: str | None = None
     guidance: float | None = None
+    scheduler: str | None = None  # As the wire calls it.
     spacing: str | None = None
+    guidance_rescale: float | None = None
+    clip_skip: int | None = None
+    denoising_end: float | None = None
     # By the names that diffusers' pipeline gives them: sizes (height, width), crops (top, left).
     micro: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -93,6 +109,7 @@ def draw_groups(rng: random.Random, captions: bool) -> list[list[Case]]:
     count = sum(lengths)
     negatives = _deal(rng, _NEGATIVES, count)
     guidances = _deal(rng, _GUIDANCES, count)
+    schedulers = _deal(rng, _SCHEDULERS, count)
     spacings = _deal(rng, _SPACINGS, count)
     seed_bits = _deal(rng, _SEED_BITS, count)
     sizes = _draw_sizes(rng, len(lengths))
@@ -104,6 +121,7 @@ def draw_groups(rng: random.Random, captions: bool) -> list[list[Case]]:
                 size,
                 negatives.pop(),
                 guidances.pop(),
+                schedulers.pop(),
                 spacings.pop(),
                 seed_bits.pop(),
             )
@@ -121,8 +139,13 @@ def to_request(case: Case) -> pb.GenerateImagesRequest:
         negative_prompt_2=case.negative_prompt_2,
         num_inference_steps=case.steps,
         guidance_scale=case.guidance,
+        guidance_rescale=case.guidance_rescale,
+        clip_skip=case.clip_skip,
+        denoising_end=case.denoising_end,
         seed=case.seed,
     )
+    if case.scheduler:
+        request.scheduler = pb.Scheduler.Value(f"SCHEDULER_{case.scheduler}")
     if case.size:
         request.height, request.width = case.size
     if case.spacing:
@@ -163,10 +186,14 @@ def _draw_case(
     size: Size | None,
     negative: str,
     guidance: str,
+    scheduler: str | None,
     spacing: str | None,
     seed_bits: int,
 ) -> Case:
     given = negative == "given"
+    steps = 25 if rng.random() < 0.04 else rng.randint(1, 14)
+    # Of fewer steps nothing may be left, and a row without passes shares none.
+    stops_early = steps >= 6 and rng.random() < 0.2
     return Case(
         prompt=_draw_prompt(rng, captions),
         prompt_2=_draw_prompt(rng, captions) if rng.random() < 0.25 else None,
@@ -175,14 +202,18 @@ def _draw_case(
         ],
         negative_prompt_2=_draw_prompt(rng, captions) if given and rng.random() < 0.4 else None,
         seed=rng.getrandbits(seed_bits),
-        steps=25 if rng.random() < 0.04 else rng.randint(1, 14),
+        steps=steps,
         size=size,
         guidance={
             "off": rng.choice((0.0, 0.7, 1.0)),
             "default": None,
             "drawn": round(rng.uniform(1.5, 9.0), 2),
         }[guidance],
+        scheduler=scheduler,
         spacing=spacing,
+        guidance_rescale=round(rng.random(), 2) if rng.random() < 0.3 else None,
+        clip_skip=rng.randint(0, 1) if rng.random() < 0.25 else None,
+        denoising_end=round(rng.uniform(0.3, 0.95), 2) if stops_early else None,
         micro=_draw_micro(rng) if rng.random() < 0.4 else {},
     )
 

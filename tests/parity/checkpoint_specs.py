@@ -58,6 +58,8 @@ TWO_LEVELS = CheckpointSpec(
         beta_start=0.00085,
         beta_end=0.012,
         timestep_spacing="linspace",
+        prediction_type="v_prediction",
+        rescale_betas_zero_snr=True,
         steps_offset=0,
     ),
     force_zeros_for_empty_prompt=False,

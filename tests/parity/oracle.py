@@ -3,12 +3,26 @@
 import warnings
 from pathlib import Path
 
+import diffusers
 import numpy as np
 import torch
 from cases import Case
-from diffusers import EulerDiscreteScheduler, StableDiffusionXLPipeline
+from diffusers import StableDiffusionXLPipeline
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
+
+
+_SCHEDULERS = {
+    "EULER": (diffusers.EulerDiscreteScheduler, {}),
+    "EULER_ANCESTRAL": (diffusers.EulerAncestralDiscreteScheduler, {}),
+    "DPMPP_2M": (diffusers.DPMSolverMultistepScheduler, {}),
+    "DPMPP_2M_KARRAS": (diffusers.DPMSolverMultistepScheduler, {"use_karras_sigmas": True}),
+    "DPMPP_2M_SDE": (diffusers.DPMSolverMultistepScheduler, {"algorithm_type": "sde-dpmsolver++"}),
+    "DDIM": (diffusers.DDIMScheduler, {}),
+    "UNIPC": (diffusers.UniPCMultistepScheduler, {}),
+    "HEUN": (diffusers.HeunDiscreteScheduler, {}),
+    "LCM": (diffusers.LCMScheduler, {}),
+}
 
 
 def load_pipeline(folder: Path) -> StableDiffusionXLPipeline:
@@ -36,12 +50,14 @@ class Oracle:
     def __init__(self, folder: Path):
         self._pipeline = load_pipeline(folder)
         self._scheduler_config = self._pipeline.scheduler.config
+        self._default_scheduler = "EULER"  # Of every checkpoint that we compare.
 
     def image(self, case: Case) -> np.ndarray:
         """The image in one diffusers call: [height, width, 3], 8 bits."""
         spacing = {"timestep_spacing": case.spacing} if case.spacing else {}
-        self._pipeline.scheduler = EulerDiscreteScheduler.from_config(
-            self._scheduler_config, **spacing
+        scheduler, changes = _SCHEDULERS[case.scheduler or self._default_scheduler]
+        self._pipeline.scheduler = scheduler.from_config(
+            self._scheduler_config, **changes, **spacing
         )
         given = {
             "height": case.size and case.size[0],
@@ -50,6 +66,9 @@ class Oracle:
             "negative_prompt": case.negative_prompt,
             "negative_prompt_2": case.negative_prompt_2,
             "guidance_scale": case.guidance,
+            "guidance_rescale": case.guidance_rescale,
+            "clip_skip": case.clip_skip,
+            "denoising_end": case.denoising_end,
         }
         image = self._pipeline(
             prompt=case.prompt,

@@ -56,8 +56,8 @@ TEST(RequestViolationsTest, EveryViolationIsNamedAtOnce) {
     num_images: 5
     seed: 1
     seeds: 2
-    scheduler: SCHEDULER_DDIM
-    clip_skip: 1
+    clip_skip: 99
+    guidance_rescale: 2
     init_image {}
     output { quality: 5 }
     request_id: "a b"
@@ -67,8 +67,8 @@ TEST(RequestViolationsTest, EveryViolationIsNamedAtOnce) {
   EXPECT_THAT(
       Violated(parsed.status()),
       UnorderedElementsAre("model", "negative_prompt_2", "width", "height", "num_inference_steps",
-                           "guidance_scale", "num_images", "num_images", "seed", "scheduler",
-                           "output.quality", "init_image", "clip_skip",
+                           "guidance_scale", "num_images", "num_images", "seed",
+                           "guidance_rescale", "output.quality", "init_image", "clip_skip",
                            "micro_conditioning.negative_crop_top_left", "request_id"));
 }
 
@@ -80,15 +80,12 @@ TEST(RequestViolationsTest, AModelThatIsNotOursIsNotFound) {
 
 TEST(RequestViolationsTest, EveryFeatureThatIsNotBuiltIsRefusedByItsField) {
   const std::pair<const char*, const char*> cases[] = {
-      {"scheduler: SCHEDULER_LCM", "scheduler"},
       {"prompt_syntax: PROMPT_SYNTAX_WEIGHTED", "prompt_syntax"},
       {"generator_device: GENERATOR_DEVICE_CUDA", "generator_device"},
       {"priority: PRIORITY_HIGH", "priority"},
       {"output { format: IMAGE_FORMAT_JPEG }", "output.format"},
-      {"guidance_rescale: 0", "guidance_rescale"},
       {"aesthetic_score: 6", "aesthetic_score"},
       {"negative_aesthetic_score: 2.5", "negative_aesthetic_score"},
-      {"denoising_end: 1", "denoising_end"},
       {"denoising_start: 0", "denoising_start"},
       {"loras {}", "loras"}};
   for (const auto& [text, field] : cases) {
@@ -121,6 +118,9 @@ TEST(RequestViolationsTest, DrawnRequestsNeverCrashAndAcceptedOnesObeyEveryLimit
     ASSERT_LE(int64_t{image.size.height} * image.size.width, kLimits.max_pixels);
     ASSERT_TRUE(image.steps >= 1 && image.steps <= kLimits.max_steps) << image.steps;
     ASSERT_TRUE(image.guidance_scale >= 0 && image.guidance_scale <= 50) << image.guidance_scale;
+    ASSERT_TRUE(image.guidance_rescale >= 0 && image.guidance_rescale <= 1);
+    ASSERT_TRUE(image.denoising_end > 0 && image.denoising_end <= 1) << image.denoising_end;
+    ASSERT_TRUE(image.clip_skip >= 0 && image.clip_skip <= kModel.max_clip_skip);
     ASSERT_LE(image.prompt.size(), 8192u);
     ASSERT_TRUE(parsed->format == v1::IMAGE_FORMAT_PNG ||
                 parsed->format == v1::IMAGE_FORMAT_RAW_RGB);

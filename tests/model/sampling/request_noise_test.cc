@@ -13,10 +13,10 @@ namespace {
 
 constexpr int64_t kShape[] = {4, 16, 16};
 
-at::Tensor Noise(uint64_t seed) { return RequestNoise(seed, kShape); }
+at::Tensor Noise(uint64_t seed) { return RequestNoise(seed).Draw(kShape); }
 
 TEST(RequestNoiseTest, HasTheShapeAndIsStandardNormal) {
-  const at::Tensor noise = RequestNoise(7, {4, 128, 128});
+  const at::Tensor noise = RequestNoise(7).Draw({4, 128, 128});
   EXPECT_EQ(noise.sizes(), at::IntArrayRef({4, 128, 128}));
   EXPECT_EQ(noise.scalar_type(), at::kFloat);
   EXPECT_NEAR(noise.mean().item<double>(), 0, 0.02);
@@ -42,6 +42,16 @@ TEST(RequestNoiseTest, OtherDrawsAndTorchsOwnSeedDoNotMatter) {
   at::manual_seed(1);
   Noise(44);
   EXPECT_TRUE(at::randn({100}).equal(torchs));
+}
+
+TEST(RequestNoiseTest, DrawsFollowOneAnotherAndACloneGoesOnWithThem) {
+  RequestNoise noise(5);
+  const at::Tensor first = noise.Draw(kShape);
+  EXPECT_TRUE(first.equal(Noise(5)));
+  RequestNoise clone = noise.Clone();
+  const at::Tensor second = noise.Draw(kShape);
+  EXPECT_FALSE(second.equal(first));
+  EXPECT_TRUE(clone.Draw(kShape).equal(second));
 }
 
 TEST(RequestNoiseTest, ThreadsDoNotMatter) {
