@@ -67,8 +67,8 @@ TEST(RequestViolationsTest, EveryViolationIsNamedAtOnce) {
   EXPECT_THAT(
       Violated(parsed.status()),
       UnorderedElementsAre("model", "negative_prompt_2", "width", "height", "num_inference_steps",
-                           "guidance_scale", "num_images", "num_images", "seed",
-                           "guidance_rescale", "output.quality", "init_image", "clip_skip",
+                           "guidance_scale", "num_images", "num_images", "seed", "guidance_rescale",
+                           "output.quality", "init_image", "clip_skip",
                            "micro_conditioning.negative_crop_top_left", "request_id"));
 }
 
