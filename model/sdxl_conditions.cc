@@ -47,8 +47,8 @@ class PromptSet {
 
 }  // namespace
 
-std::vector<Conditions> Condition(const PromptEncoder& encoder, bool zeros_for_absent_negative,
-                                  std::span<const ImageRequest* const> requests) {
+std::vector<Conditions> MakeConditions(const PromptEncoder& encoder, bool zeros_for_absent_negative,
+                                       std::span<const ImageRequest* const> requests) {
   const auto takes_zeros = [&](const ImageRequest& request) {
     return !request.negative_prompt && zeros_for_absent_negative;
   };

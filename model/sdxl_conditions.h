@@ -14,14 +14,14 @@
 namespace darkroom {
 
 // One half of a row's guidance: what the UNet is told of the wanted, or of the unwanted, image.
-struct Half {
+struct Condition {
   PromptEmbedding prompt;
   at::Tensor time_ids;  // Micro-conditioning: [6].
 };
 
 struct Conditions {
-  Half positive;
-  std::optional<Half> negative;  // Absent: no guidance.
+  Condition positive;
+  std::optional<Condition> negative;  // Absent: no guidance.
 
   int truncated_tokens() const {
     return std::max(positive.prompt.truncated, negative ? negative->prompt.truncated : 0);
@@ -31,8 +31,8 @@ struct Conditions {
 // The conditions of each request, in order; every distinct prompt is encoded once
 // (StableDiffusionXLPipeline.encode_prompt and _get_add_time_ids). A request without a negative
 // prompt has zeros for its embedding where the checkpoint wants that.
-std::vector<Conditions> Condition(const PromptEncoder& encoder, bool zeros_for_absent_negative,
-                                  std::span<const ImageRequest* const> requests);
+std::vector<Conditions> MakeConditions(const PromptEncoder& encoder, bool zeros_for_absent_negative,
+                                       std::span<const ImageRequest* const> requests);
 
 }  // namespace darkroom
 

@@ -135,7 +135,7 @@ class SdxlPipeline final : public ImageGenerator {
   absl::StatusOr<std::vector<std::unique_ptr<ImageInProgress>>> StartRows(
       std::span<const ImageRequest* const> requests) const {
     std::vector<Conditions> conditions =
-        Condition(checkpoint_.prompts, checkpoint_.zeros_for_absent_negative, requests);
+        MakeConditions(checkpoint_.prompts, checkpoint_.zeros_for_absent_negative, requests);
     std::vector<std::unique_ptr<ImageInProgress>> rows;
     for (size_t i = 0; i < requests.size(); ++i) {
       const ImageRequest& request = *requests[i];
@@ -152,7 +152,7 @@ class SdxlPipeline final : public ImageGenerator {
   // The predicted noise of all rows, guidance applied: [rows, channels, h, w]. One UNet pass: every
   // row's positive half, then the negative halves of those that have one.
   at::Tensor PredictNoise(std::span<SdxlImage* const> rows, const at::Tensor& latents) const {
-    std::vector<const Half*> conditions;
+    std::vector<const Condition*> conditions;
     std::vector<float> timesteps;
     std::vector<int64_t> guided;
     for (const SdxlImage* row : rows) {
@@ -167,7 +167,7 @@ class SdxlPipeline final : public ImageGenerator {
     }
     const at::Tensor guided_rows = at::tensor(guided, at::kLong);
     std::vector<at::Tensor> context, pooled, time_ids;
-    for (const Half* condition : conditions) {
+    for (const Condition* condition : conditions) {
       context.push_back(condition->prompt.tokens);
       pooled.push_back(condition->prompt.pooled);
       time_ids.push_back(condition->time_ids);

@@ -2,34 +2,26 @@
 
 #include <ATen/ATen.h>
 
-#include "model/sampling/sigmas.h"
+#include "model/sampling/sigma_sampler.h"
 #include "model/sampling/timesteps.h"
 
 namespace darkroom {
 namespace {
 
-class HeunSampler final : public Sampler {
+class HeunSampler final : public SigmaSampler {
  public:
+  // `sigmas` and `timesteps` come twice, but for the first and the last.
   HeunSampler(const SchedulerConfig& config, std::vector<double> timesteps, at::Tensor sigmas,
-              float initial_sigma)
-      : Sampler(std::move(timesteps)),
-        prediction_(config.prediction),
+              TimestepSpacing spacing)
+      : SigmaSampler(config.prediction, std::move(timesteps), std::move(sigmas), spacing),
         clip_(config.clip_sample.value_or(false)),
-        clip_range_(config.clip_sample_range),
-        sigmas_(std::move(sigmas)),
-        initial_sigma_(initial_sigma) {}
+        clip_range_(config.clip_sample_range) {}
 
   std::unique_ptr<Sampler> Clone() const override { return std::make_unique<HeunSampler>(*this); }
 
-  float initial_sigma() const override { return initial_sigma_; }
-
-  at::Tensor ScaleModelInput(const at::Tensor& latents) const override {
-    return ScaleBySigma(latents, Sigma(pass_));
-  }
-
   at::Tensor Step(const at::Tensor& prediction, const at::Tensor& latents, RequestNoise&) override {
     const at::Tensor sigma = Sigma(pass_);
-    at::Tensor denoised = DenoisedBySigma(prediction_, prediction, latents, sigma);
+    at::Tensor denoised = Denoised(prediction, latents);
     if (clip_) denoised = denoised.clamp(-clip_range_, clip_range_);
     const at::Tensor slope = (latents - denoised) / sigma;
     ++pass_;
@@ -46,13 +38,8 @@ class HeunSampler final : public Sampler {
   }
 
  private:
-  at::Tensor Sigma(size_t pass) const { return sigmas_[static_cast<int64_t>(pass)]; }
-
-  PredictionType prediction_;
   bool clip_;
   double clip_range_;
-  at::Tensor sigmas_;  // Each but the first and last twice.
-  float initial_sigma_;
   // Between the passes of a step: where it began, how far it goes, and its first slope.
   at::Tensor begin_, distance_, first_slope_;
 };
@@ -68,7 +55,7 @@ std::unique_ptr<Sampler> MakeHeunSampler(const SchedulerConfig& config, const No
   for (size_t i = 1; i < once.size(); ++i) timesteps.insert(timesteps.end(), 2, once[i]);
   const at::Tensor twice = at::cat(
       {sigmas.slice(0, 0, 1), sigmas.slice(0, 1, -1).repeat_interleave(2), sigmas.slice(0, -1)});
-  return std::make_unique<HeunSampler>(config, timesteps, twice, InitialSigma(sigmas, spacing));
+  return std::make_unique<HeunSampler>(config, timesteps, twice, spacing);
 }
 
 }  // namespace darkroom

@@ -99,7 +99,8 @@ absl::Status ClipTokenizer::ReadSpecialTokens(const std::string& folder) {
   for (const TokenName& name : config->tokens) {
     const int64_t id = vocabulary_.Find(name.text);
     if (id < 0) {
-      return absl::InvalidArgumentError(absl::StrCat(folder, ": \"", name.text.substr(0, 64),
+      return absl::InvalidArgumentError(absl::StrCat(folder, "/tokenizer_config.json: \"",
+                                                     name.text.substr(0, 64),
                                                      "\" is not a token of the vocabulary"));
     }
     std::erase_if(special_tokens_, [&](const SpecialToken& t) { return t.text == name.text; });
