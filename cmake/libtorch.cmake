@@ -20,5 +20,3 @@ target_compile_options(darkroom::torch_cpu INTERFACE
   "SHELL:-idirafter ${DARKROOM_TORCH_ROOT}/include")
 # The wheel's CUDA runtime libraries are found through the wheel's own run path, not the linker's.
 target_link_options(darkroom::torch_cpu INTERFACE -Wl,--allow-shlib-undefined)
-# Installed programs keep finding the wheel where it was at build time.
-set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
