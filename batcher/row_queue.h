@@ -56,7 +56,6 @@ class RowQueue {
 
   int64_t images() const { return images_; }
   int64_t pixels() const { return pixels_; }
-  bool empty() const { return images_ == 0; }
 
  private:
   void CountIn(const Row& row);

@@ -103,7 +103,7 @@ class ImageGenerator {
 
   // Number of Step calls from Start to Finish; from any thread. Not always the requested steps:
   // Heun's steps take two, denoising_end leaves some out, and diffusers' trailing spacing now and
-  // then rounds to one more. At least 1.
+  // then rounds to one more. 0 where denoising_end leaves nothing to do.
   virtual int StepCount(const ImageRequest& request) const = 0;
 
   // Encodes the prompts and draws the noise; one result for each request, in order.

@@ -7,10 +7,8 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
-#include "absl/strings/str_cat.h"
 #include "model/guidance.h"
 #include "model/sampling/request_noise.h"
 #include "model/sampling/sampler.h"

@@ -77,6 +77,9 @@ class OptionsParser {
       options_.batch.max_queued_pixels =
           options_.batch.max_queued_images * options_.limits.max_pixels;
     }
+    if (const absl::Status status = Validate(options_.batch); !status.ok()) {
+      return EarlyExit{kBadUsage, absl::StrCat(std::string(status.message()), "\n")};
+    }
     return std::move(options_);
   }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "tests/support/seeded_random.h"
+#include "tests/support/temporary_folder.h"
 
 namespace darkroom {
 namespace {
@@ -33,13 +34,6 @@ v1::Image Png(uint32_t index, uint64_t seed) {
 
 class OutputFilesTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = (fs::temp_directory_path() / "darkroom-output-XXXXXX").string();
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string PathOf(const std::string& name) const { return (folder_ / name).string(); }
 
   std::vector<std::string> Names() const {
@@ -54,7 +48,8 @@ class OutputFilesTest : public ::testing::Test {
     return {std::istreambuf_iterator<char>(file), {}};
   }
 
-  fs::path folder_;
+  const TemporaryFolder temporary_;
+  const fs::path folder_ = temporary_.path();
 };
 
 TEST_F(OutputFilesTest, NamesHoldIdIndexAndSeed) {

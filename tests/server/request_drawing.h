@@ -3,6 +3,7 @@
 
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
+#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
 #include <iterator>
@@ -12,9 +13,23 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/image_generator.h"
+#include "server/request_parser.h"
 #include "tests/support/seeded_random.h"
 
 namespace darkroom {
+
+// A model and limits unlike the defaults, so that neither is taken for the other.
+inline const ModelInfo kSmallModel = {
+    .id = "emoji", .device = "cpu", .dtype = "float32", .default_size = {64, 128}};
+inline constexpr RequestLimits kSmallLimits = {
+    .max_pixels = 64 * 256, .max_images = 4, .max_steps = 30};
+
+// The request of this text, parsed for them.
+inline absl::StatusOr<ParsedRequest> Parse(const std::string& text) {
+  v1::GenerateImagesRequest request;
+  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &request)) << text;
+  return ParseRequest(request, kSmallModel, kSmallLimits);
+}
 
 // Everything in it, so that two can be compared and a difference read. -0 is 0.
 inline std::string Spelled(const MicroConditioning& c) {
@@ -27,8 +42,11 @@ inline std::string Spelled(const ImageRequest& image) {
       "'", image.prompt, "' '", image.prompt_2, "' '", image.negative_prompt.value_or("(absent)"),
       "' '", image.negative_prompt_2, "' ", image.size.height, "x", image.size.width, " steps ",
       image.steps, " guidance ", absl::StrFormat("%.17g", image.guidance_scale + 0.0), " seed ",
-      image.seed, " spacing ", image.spacing ? static_cast<int>(*image.spacing) : -1, " told ",
-      Spelled(image.conditioning), " not ", Spelled(image.negative_conditioning));
+      image.seed, " rescale ", absl::StrFormat("%.17g", image.guidance_rescale + 0.0), " skip ",
+      image.clip_skip, " end ", absl::StrFormat("%.17g", image.denoising_end), " scheduler ",
+      static_cast<int>(image.scheduler), " spacing ",
+      image.spacing ? static_cast<int>(*image.spacing) : -1, " told ", Spelled(image.conditioning),
+      " not ", Spelled(image.negative_conditioning));
 }
 
 // Mostly small numbers, now and then the edges of what the field's type holds.

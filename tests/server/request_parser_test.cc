@@ -1,7 +1,6 @@
 #include "server/request_parser.h"
 
 #include <gmock/gmock.h>
-#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -13,20 +12,6 @@ namespace darkroom {
 namespace {
 
 using testing::ElementsAre;
-
-const ModelInfo kModel = {
-    .id = "emoji", .device = "cpu", .dtype = "float32", .default_size = {64, 128}};
-const RequestLimits kLimits = {.max_pixels = 64 * 256, .max_images = 4, .max_steps = 30};
-
-v1::GenerateImagesRequest FromText(const std::string& text) {
-  v1::GenerateImagesRequest request;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &request)) << text;
-  return request;
-}
-
-absl::StatusOr<ParsedRequest> Parse(const std::string& text) {
-  return ParseRequest(FromText(text), kModel, kLimits);
-}
 
 std::vector<uint64_t> Seeds(const std::string& text) {
   std::vector<uint64_t> seeds;

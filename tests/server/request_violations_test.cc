@@ -1,5 +1,4 @@
 #include <gmock/gmock.h>
-#include <google/protobuf/text_format.h>
 #include <gtest/gtest.h>
 
 #include <utility>
@@ -16,20 +15,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::UnorderedElementsAre;
-
-const ModelInfo kModel = {
-    .id = "emoji", .device = "cpu", .dtype = "float32", .default_size = {64, 128}};
-const RequestLimits kLimits = {.max_pixels = 64 * 256, .max_images = 4, .max_steps = 30};
-
-v1::GenerateImagesRequest FromText(const std::string& text) {
-  v1::GenerateImagesRequest request;
-  EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &request)) << text;
-  return request;
-}
-
-absl::StatusOr<ParsedRequest> Parse(const std::string& text) {
-  return ParseRequest(FromText(text), kModel, kLimits);
-}
 
 // The fields that a caller is told of.
 std::vector<std::string> Violated(const absl::Status& status) {
@@ -101,7 +86,7 @@ TEST(RequestViolationsTest, DrawnRequestsNeverCrashAndAcceptedOnesObeyEveryLimit
   for (int round = 0; round < 20'000; ++round) {
     v1::GenerateImagesRequest request;
     DrawFields(random, request);
-    const auto parsed = ParseRequest(request, kModel, kLimits);
+    const auto parsed = ParseRequest(request, kSmallModel, kSmallLimits);
     if (!parsed.ok()) {
       const bool not_found = absl::IsNotFound(parsed.status());
       ASSERT_TRUE(not_found || absl::IsInvalidArgument(parsed.status())) << parsed.status();
@@ -115,12 +100,12 @@ TEST(RequestViolationsTest, DrawnRequestsNeverCrashAndAcceptedOnesObeyEveryLimit
     SCOPED_TRACE(request.ShortDebugString());
     ASSERT_TRUE(image.size.height > 0 && image.size.height % 8 == 0) << image.size.height;
     ASSERT_TRUE(image.size.width > 0 && image.size.width % 8 == 0) << image.size.width;
-    ASSERT_LE(int64_t{image.size.height} * image.size.width, kLimits.max_pixels);
-    ASSERT_TRUE(image.steps >= 1 && image.steps <= kLimits.max_steps) << image.steps;
+    ASSERT_LE(int64_t{image.size.height} * image.size.width, kSmallLimits.max_pixels);
+    ASSERT_TRUE(image.steps >= 1 && image.steps <= kSmallLimits.max_steps) << image.steps;
     ASSERT_TRUE(image.guidance_scale >= 0 && image.guidance_scale <= 50) << image.guidance_scale;
     ASSERT_TRUE(image.guidance_rescale >= 0 && image.guidance_rescale <= 1);
     ASSERT_TRUE(image.denoising_end > 0 && image.denoising_end <= 1) << image.denoising_end;
-    ASSERT_TRUE(image.clip_skip >= 0 && image.clip_skip <= kModel.max_clip_skip);
+    ASSERT_TRUE(image.clip_skip >= 0 && image.clip_skip <= kSmallModel.max_clip_skip);
     ASSERT_LE(image.prompt.size(), 8192u);
     ASSERT_TRUE(parsed->format == v1::IMAGE_FORMAT_PNG ||
                 parsed->format == v1::IMAGE_FORMAT_RAW_RGB);
