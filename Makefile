@@ -1,7 +1,7 @@
 # The two commands are `make demo` and `make test`; `make help` lists the others.
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench lint format install clean
+.PHONY: help build demo test bench parity lint format install clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
@@ -21,6 +21,13 @@ test:  ## Build and run every test, installing what is missing
 bench: build  ## Images a second, together against in turn
 	@tools/build without-tests batch_gain
 	@build/release/bench/batch_gain models/emoji
+
+parity:  ## A longer comparison with diffusers, written to docs/parity.md
+	@tools/setup test
+	@tools/build without-tests darkroom-server
+	@cd tests && PYTHONPATH=support DARKROOM_PARITY_ROUNDS=6 \
+	  DARKROOM_PARITY_REPORT=../docs/parity.md ../.venv/bin/python -m pytest -q -s \
+	  parity/parity_test.py parity/precision_test.py
 
 lint:  ## clang's thread safety analysis and clang-format, as in the tests
 	@tools/setup test

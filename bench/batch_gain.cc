@@ -71,7 +71,7 @@ int main(int argc, char** argv) {
     std::fputs("usage: batch_gain CHECKPOINT [ROUNDS]\n", stderr);
     return 2;
   }
-  auto generator = darkroom::LoadSdxlPipeline(argv[1], /*threads=*/0);
+  auto generator = darkroom::LoadSdxlPipeline(argv[1], {});
   if (!generator.ok()) {
     std::fprintf(stderr, "%s\n", std::string(generator.status().message()).c_str());
     return 3;

@@ -29,6 +29,9 @@ enum class SchedulerType {
   kLcm
 };
 
+// Whose random numbers make noise; both can be computed anywhere.
+enum class GeneratorDevice { kCpu, kCuda };
+
 struct ImageSize {
   int height = 0;
   int width = 0;
@@ -40,6 +43,12 @@ struct MicroConditioning {
   int crop_top = 0;
   int crop_left = 0;
   ImageSize target_size;
+};
+
+// 8-bit RGB, row by row from the top: [height, width, 3].
+struct RgbImage {
+  ImageSize size;
+  std::vector<uint8_t> pixels;
 };
 
 // Everything that decides one image. Defaults are resolved and limits checked before it gets here.
@@ -54,24 +63,26 @@ struct ImageRequest {
   double guidance_scale = 1;    // At most 1: no guidance.
   double guidance_rescale = 0;  // 0 to 1: how far guidance is kept from changing the contrast.
   int clip_skip = 0;            // Layers of the text encoders to skip; at most the model's max.
+  // Begins from this image, of `size`, instead of noise alone. Requests may share it.
+  std::shared_ptr<const RgbImage> init_image;
+  double strength = 1;  // Share of the steps, of its end, that an image goes through.
+  // With an image: the share of the schedule, 0 to 1, at which to begin, instead of `strength` and
+  // without adding noise. 0 and 1 leave the place to `strength`, as in diffusers.
+  std::optional<double> denoising_start;
   double denoising_end = 1;  // Share of the schedule, 0 to 1 exclusive, at which to stop; 1: none.
   uint64_t seed = 0;
+  GeneratorDevice generator_device = GeneratorDevice::kCpu;
   SchedulerType scheduler = SchedulerType::kEuler;
   std::optional<TimestepSpacing> spacing;  // Absent: the checkpoint's.
   MicroConditioning conditioning;
   MicroConditioning negative_conditioning;
 };
 
-// 8-bit RGB, row by row from the top: [height, width, 3].
-struct RgbImage {
-  ImageSize size;
-  std::vector<uint8_t> pixels;
-};
-
 struct ModelInfo {
   std::string id;
-  std::string device;  // "cpu".
-  std::string dtype;   // "float32".
+  std::string device;     // "cpu".
+  std::string dtype;      // "float32", "float16" or "bfloat16".
+  std::string vae_dtype;  // Likewise.
   ImageSize default_size;
   int size_multiple = 8;  // Heights and widths are multiples of this.
   int latent_factor = 8;  // Pixels per latent, in each direction.
@@ -88,6 +99,9 @@ class ImageInProgress {
 
   // Tokens cut from the longest of its prompts.
   virtual int truncated_tokens() const = 0;
+
+  // After Finish: its image overflowed the decoder's dtype and was decoded again in float32.
+  virtual bool decoded_twice() const = 0;
 };
 
 // The port that the server sees: makes images, several in one pass.
@@ -102,11 +116,11 @@ class ImageGenerator {
   virtual const ModelInfo& info() const = 0;
 
   // Number of Step calls from Start to Finish; from any thread. Not always the requested steps:
-  // Heun's steps take two, denoising_end leaves some out, and diffusers' trailing spacing now and
-  // then rounds to one more. 0 where denoising_end leaves nothing to do.
+  // Heun's steps take two, an image, denoising_start and denoising_end leave some out, and
+  // diffusers' trailing spacing now and then rounds to one more. 0 where nothing is left to do.
   virtual int StepCount(const ImageRequest& request) const = 0;
 
-  // Encodes the prompts and draws the noise; one result for each request, in order.
+  // Encodes prompts and images and draws the noise; one result for each request, in order.
   virtual absl::StatusOr<std::vector<std::unique_ptr<ImageInProgress>>> Start(
       std::span<const ImageRequest* const> requests) = 0;
 
@@ -114,7 +128,8 @@ class ImageGenerator {
   // steps left, and all have the same size.
   virtual absl::Status Step(std::span<ImageInProgress* const> rows) = 0;
 
-  // The images of rows without steps left, in order.
+  // The images of rows without steps left, in order. DATA_LOSS when one of them is not a number,
+  // also after it was decoded again in float32.
   virtual absl::StatusOr<std::vector<RgbImage>> Finish(std::span<ImageInProgress* const> rows) = 0;
 };
 

@@ -35,6 +35,14 @@ absl::StatusOr<ModelIndex> ReadModelIndex(const std::string& folder) {
   return index;
 }
 
+at::ScalarType ToScalarType(Dtype dtype) {
+  switch (dtype) {
+    case Dtype::kFloat16: return at::kHalf;
+    case Dtype::kBfloat16: return at::kBFloat16;
+    default: return at::kFloat;
+  }
+}
+
 std::string FolderName(absl::string_view folder) {
   while (absl::EndsWith(folder, "/")) folder.remove_suffix(1);
   return std::string(folder.substr(folder.rfind('/') + 1));
@@ -66,23 +74,38 @@ absl::Status CheckFit(const SdxlCheckpoint& checkpoint) {
 
 }  // namespace
 
-absl::StatusOr<SdxlCheckpoint> SdxlCheckpoint::Load(const std::string& folder) {
+absl::StatusOr<SdxlCheckpoint> SdxlCheckpoint::Load(const std::string& folder, Dtype dtype,
+                                                    std::optional<Dtype> vae_dtype) {
   absl::StatusOr<ModelIndex> index = ReadModelIndex(folder);
   if (!index.ok()) return index.status();
   absl::StatusOr<SchedulerConfig> scheduler =
       SchedulerConfig::Read(folder + "/scheduler/scheduler_config.json");
   if (!scheduler.ok()) return scheduler.status();
-  absl::StatusOr<PromptEncoder> prompts = PromptEncoder::Load(folder);
+  absl::StatusOr<PromptEncoder> prompts = PromptEncoder::Load(folder, ToScalarType(dtype));
   if (!prompts.ok()) return prompts.status();
-  absl::StatusOr<UNet> unet = UNet::Load(folder + "/unet");
+  absl::StatusOr<UNet> unet = UNet::Load(folder + "/unet", ToScalarType(dtype));
   if (!unet.ok()) return unet.status();
-  absl::StatusOr<VaeDecoder> vae = VaeDecoder::Load(folder + "/vae");
+  const std::string vae_folder = folder + "/vae";
+  absl::StatusOr<VaeConfig> vae_config = VaeConfig::Read(vae_folder + "/config.json");
+  if (!vae_config.ok()) return vae_config.status();
+  const Dtype vae_or_default =
+      vae_dtype.value_or(vae_config->force_upcast ? Dtype::kFloat32 : dtype);
+  absl::StatusOr<Vae> vae = Vae::Load(vae_folder, *vae_config, ToScalarType(vae_or_default));
   if (!vae.ok()) return vae.status();
+  std::optional<Vae> exact_vae;
+  if (vae_or_default != Dtype::kFloat32) {
+    absl::StatusOr<Vae> exact = Vae::Load(vae_folder, *vae_config, at::kFloat);
+    if (!exact.ok()) return exact.status();
+    exact_vae = *std::move(exact);
+  }
   SdxlCheckpoint checkpoint{.id = FolderName(folder),
                             .zeros_for_absent_negative = index->zeros_for_absent_negative,
+                            .dtype = dtype,
+                            .vae_dtype = vae_or_default,
                             .prompts = *std::move(prompts),
                             .unet = *std::move(unet),
                             .vae = *std::move(vae),
+                            .exact_vae = std::move(exact_vae),
                             .scheduler = Scheduler(*scheduler)};
   if (absl::Status s = CheckFit(checkpoint); !s.ok()) return s;
   return checkpoint;

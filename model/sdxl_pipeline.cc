@@ -6,19 +6,19 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 
+#include "model/first_latents.h"
 #include "model/guidance.h"
+#include "model/sampling/pass_range.h"
 #include "model/sampling/request_noise.h"
 #include "model/sampling/sampler.h"
 #include "model/sdxl_checkpoint.h"
 #include "model/sdxl_conditions.h"
+#include "model/vae/rgb.h"
 
 namespace darkroom {
 namespace {
-
-constexpr int64_t kDecodedPixelsAtOnce = 1 << 20;  // Bounds the decoder's memory.
 
 class SdxlImage final : public ImageInProgress {
  public:
@@ -26,6 +26,7 @@ class SdxlImage final : public ImageInProgress {
       : conditions(std::move(c)), sampler(std::move(s)), noise(std::move(n)) {}
 
   int truncated_tokens() const override { return conditions.truncated_tokens(); }
+  bool decoded_twice() const override { return was_decoded_twice; }
 
   Conditions conditions;
   std::unique_ptr<Sampler> sampler;
@@ -33,6 +34,7 @@ class SdxlImage final : public ImageInProgress {
   at::Tensor latents;  // [channels, h, w]
   float guidance_scale = 1;
   float guidance_rescale = 0;
+  bool was_decoded_twice = false;
 };
 
 SdxlImage& AsSdxl(ImageInProgress* row) { return *static_cast<SdxlImage*>(row); }
@@ -43,19 +45,6 @@ struct StepResult {
   RequestNoise noise;
   at::Tensor latents;
 };
-
-RgbImage ToRgb(const at::Tensor& pixels) {  // [3, height, width], about -1 to 1.
-  const at::Tensor bytes = ((pixels * 0.5 + 0.5).clamp(0, 1) * 255)
-                               .round()
-                               .to(at::kByte)
-                               .permute({1, 2, 0})
-                               .contiguous();
-  RgbImage image;
-  image.size = {static_cast<int>(bytes.size(0)), static_cast<int>(bytes.size(1))};
-  image.pixels.assign(bytes.const_data_ptr<uint8_t>(),
-                      bytes.const_data_ptr<uint8_t>() + bytes.numel());
-  return image;
-}
 
 // The edge of model/: runs `work` and turns what torch throws into a status.
 template <typename Work>
@@ -79,7 +68,8 @@ class SdxlPipeline final : public ImageGenerator {
     const int side = static_cast<int>(checkpoint_.unet.config().sample_size) * factor;
     info_ = {.id = checkpoint_.id,
              .device = "cpu",
-             .dtype = "float32",
+             .dtype = NameOf(checkpoint_.dtype),
+             .vae_dtype = NameOf(checkpoint_.vae_dtype),
              .default_size = {side, side},
              .size_multiple = std::max(8, factor),
              .latent_factor = factor,
@@ -92,13 +82,8 @@ class SdxlPipeline final : public ImageGenerator {
 
   int StepCount(const ImageRequest& request) const override {
     const c10::InferenceMode inference;
-    const std::unique_ptr<Sampler> sampler = MakeSampler(request);
-    const std::vector<double>& timesteps = sampler->timesteps();
-    if (request.denoising_end >= 1) return static_cast<int>(timesteps.size());
-    const auto train = static_cast<double>(checkpoint_.scheduler.train_timesteps());
-    const double cutoff = std::nearbyint(train - request.denoising_end * train);
-    return static_cast<int>(std::count_if(timesteps.begin(), timesteps.end(),
-                                          [&](double timestep) { return timestep >= cutoff; }));
+    return PassesOf(request, *MakeSampler(request), checkpoint_.scheduler.train_timesteps())
+        .count();
   }
 
   absl::StatusOr<std::vector<std::unique_ptr<ImageInProgress>>> Start(
@@ -134,12 +119,17 @@ class SdxlPipeline final : public ImageGenerator {
       std::span<const ImageRequest* const> requests) const {
     std::vector<Conditions> conditions =
         MakeConditions(checkpoint_.prompts, checkpoint_.zeros_for_absent_negative, requests);
+    const std::vector<at::Tensor> encoded = EncodeInitImages(checkpoint_.vae, requests);
     std::vector<std::unique_ptr<ImageInProgress>> rows;
     for (size_t i = 0; i < requests.size(); ++i) {
       const ImageRequest& request = *requests[i];
-      auto row = std::make_unique<SdxlImage>(std::move(conditions[i]), MakeSampler(request),
-                                             RequestNoise(request.seed));
-      row->latents = row->noise.Draw(LatentShape(request)) * row->sampler->initial_sigma();
+      auto row = std::make_unique<SdxlImage>(
+          std::move(conditions[i]), MakeSampler(request),
+          RequestNoise(request.seed, request.generator_device, checkpoint_.unet.dtype()));
+      const int64_t train_timesteps = checkpoint_.scheduler.train_timesteps();
+      row->sampler->SkipTo(PassesOf(request, *row->sampler, train_timesteps).begin);
+      row->latents = FirstLatents(request, checkpoint_.vae, encoded[i], LatentShape(request),
+                                  *row->sampler, row->noise);
       row->guidance_scale = static_cast<float>(request.guidance_scale);
       row->guidance_rescale = static_cast<float>(request.guidance_rescale);
       rows.push_back(std::move(row));
@@ -209,22 +199,27 @@ class SdxlPipeline final : public ImageGenerator {
     }
   }
 
+  // The row's pixels, [3, height, width], decoded once more where they overflowed `decoded`.
+  absl::StatusOr<at::Tensor> Exact(const at::Tensor& decoded, SdxlImage& row) const {
+    const auto is_finite = [](const at::Tensor& t) { return t.isfinite().all().item<bool>(); };
+    if (is_finite(decoded)) return decoded;
+    if (checkpoint_.exact_vae && is_finite(row.latents)) {
+      row.was_decoded_twice = true;
+      const at::Tensor exact = checkpoint_.exact_vae->Decode(row.latents.unsqueeze(0)).squeeze(0);
+      if (is_finite(exact)) return exact;
+    }
+    return absl::DataLossError("the model's output is not a number");
+  }
+
   absl::StatusOr<std::vector<RgbImage>> FinishRows(std::span<ImageInProgress* const> rows) const {
+    std::vector<at::Tensor> latents;
+    for (ImageInProgress* row : rows) latents.push_back(AsSdxl(row).latents);
+    const at::Tensor decoded = checkpoint_.vae.Decode(at::stack(latents));
     std::vector<RgbImage> images;
-    const at::Tensor& first = AsSdxl(rows.front()).latents;
-    const int64_t pixels =
-        first.size(1) * first.size(2) * info_.latent_factor * info_.latent_factor;
-    const size_t at_once = static_cast<size_t>(std::max<int64_t>(1, kDecodedPixelsAtOnce / pixels));
-    for (size_t begin = 0; begin < rows.size(); begin += at_once) {
-      std::vector<at::Tensor> latents;
-      for (ImageInProgress* row : rows.subspan(begin, std::min(at_once, rows.size() - begin))) {
-        latents.push_back(AsSdxl(row).latents);
-      }
-      const at::Tensor decoded = checkpoint_.vae.Forward(at::stack(latents));
-      if (!decoded.isfinite().all().item<bool>()) {
-        return absl::InternalError("the model's output is not a number");
-      }
-      for (const at::Tensor& image : decoded.unbind()) images.push_back(ToRgb(image));
+    for (size_t i = 0; i < rows.size(); ++i) {
+      absl::StatusOr<at::Tensor> pixels = Exact(decoded[static_cast<int64_t>(i)], AsSdxl(rows[i]));
+      if (!pixels.ok()) return pixels.status();
+      images.push_back(ToRgb(*pixels));
     }
     return images;
   }
@@ -236,10 +231,11 @@ class SdxlPipeline final : public ImageGenerator {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<ImageGenerator>> LoadSdxlPipeline(const std::string& folder,
-                                                                 int threads) {
+                                                                 const SdxlOptions& options) {
   return CatchTorch([&]() -> absl::StatusOr<std::unique_ptr<ImageGenerator>> {
-    if (threads > 0) at::set_num_threads(threads);
-    absl::StatusOr<SdxlCheckpoint> checkpoint = SdxlCheckpoint::Load(folder);
+    if (options.threads > 0) at::set_num_threads(options.threads);
+    absl::StatusOr<SdxlCheckpoint> checkpoint =
+        SdxlCheckpoint::Load(folder, options.dtype, options.vae_dtype);
     if (!checkpoint.ok()) return checkpoint.status();
     return std::make_unique<SdxlPipeline>(*std::move(checkpoint));
   });

@@ -2,21 +2,33 @@
 #define DARKROOM_MODEL_SDXL_PIPELINE_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "model/dtype.h"
 #include "model/image_generator.h"
 
 namespace darkroom {
 
-// Loads a Stable Diffusion XL checkpoint folder in the diffusers layout, on the CPU in float32.
-// `threads` compute threads work on each call; 0: as many as there are cores.
+struct SdxlOptions {
+  int threads = 0;  // That work on each call; 0: as many as there are cores.
+  Dtype dtype = Dtype::kFloat32;
+  std::optional<Dtype>
+      vae_dtype;  // Absent: float32 where the checkpoint has force_upcast, else dtype.
+};
+
+// Loads a Stable Diffusion XL checkpoint folder in the diffusers layout, on the CPU.
 //
-// The generator's images are those of diffusers' StableDiffusionXLPipeline, called once for each
-// image with `torch.Generator("cpu").manual_seed(seed)`. NOT_FOUND or INVALID_ARGUMENT when the
-// folder is no such checkpoint, naming the file; INTERNAL and RESOURCE_EXHAUSTED from torch.
+// The generator's images are those of diffusers' StableDiffusionXLPipeline or, with an image,
+// StableDiffusionXLImg2ImgPipeline, called once for each with
+// `torch.Generator(device).manual_seed(seed)`. In float16 and bfloat16 latents and samplers stay in
+// float32, where diffusers rounds them too.
+//
+// NOT_FOUND or INVALID_ARGUMENT when the folder is no such checkpoint, naming the file; INTERNAL
+// and RESOURCE_EXHAUSTED from torch.
 absl::StatusOr<std::unique_ptr<ImageGenerator>> LoadSdxlPipeline(const std::string& folder,
-                                                                 int threads);
+                                                                 const SdxlOptions& options);
 
 }  // namespace darkroom
 

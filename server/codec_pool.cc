@@ -4,7 +4,7 @@
 
 namespace darkroom {
 
-CodecPool::CodecPool(int threads) {
+CodecPool::CodecPool(int threads, size_t max_waiting) : max_waiting_(max_waiting) {
   for (int i = 0; i < threads; ++i) threads_.emplace_back(&CodecPool::Work, this);
 }
 
@@ -21,6 +21,18 @@ void CodecPool::Run(absl::AnyInvocable<void() &&> task) {
   tasks_.push_back(std::move(task));
 }
 
+bool CodecPool::TryRun(absl::AnyInvocable<void() &&> task) {
+  absl::MutexLock lock(&mu_);
+  if (tasks_.size() >= max_waiting_) return false;
+  tasks_.push_back(std::move(task));
+  return true;
+}
+
+void CodecPool::AwaitIdle() {
+  absl::MutexLock lock(&mu_);
+  mu_.Await(absl::Condition(this, &CodecPool::IsIdle));
+}
+
 void CodecPool::Work() {
   while (true) {
     absl::AnyInvocable<void() &&> task;
@@ -30,8 +42,12 @@ void CodecPool::Work() {
       if (tasks_.empty()) return;
       task = std::move(tasks_.front());
       tasks_.pop_front();
+      ++running_;
     }
     std::move(task)();
+    task = nullptr;  // What it holds goes before it counts as done.
+    absl::MutexLock lock(&mu_);
+    --running_;
   }
 }
 

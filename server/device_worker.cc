@@ -13,6 +13,9 @@ absl::Status AsDeviceError(absl::Status status) {
   if (absl::IsResourceExhausted(status)) {
     return WithReason(std::move(status), kReasonDeviceOutOfMemory);
   }
+  if (absl::IsDataLoss(status)) {
+    return WithReason(absl::InternalError(status.message()), kReasonNanOutput);
+  }
   return status;
 }
 
@@ -116,6 +119,7 @@ absl::Status DeviceWorker::Finish(std::span<const RowId> rows) {
   for (size_t i = 0; i < work.size(); ++i) {
     work[i]->result.image = std::move((*decoded)[i]);
     work[i]->result.report.decoding = took;
+    if (images[i]->decoded_twice()) metrics_.OnNanRetry();
   }
   return absl::OkStatus();
 }

@@ -6,8 +6,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "server/codec/image_file.h"
+#include "server/codec/lanczos.h"
 #include "server/generation_parameters.h"
-#include "server/image_codec.h"
 #include "server/logging.h"
 #include "server/status_details.h"
 
@@ -25,6 +26,14 @@ absl::Time DeadlineOf(const grpc::CallbackServerContext& call, Clock& clock) {
     return absl::InfiniteFuture();
   }
   return clock.TimeNow() + absl::FromChrono(left);
+}
+
+ImageFileFormat FileFormatOf(v1::ImageFormat format) {
+  switch (format) {
+    case v1::IMAGE_FORMAT_JPEG: return ImageFileFormat::kJpeg;
+    case v1::IMAGE_FORMAT_WEBP: return ImageFileFormat::kWebp;
+    default: return ImageFileFormat::kPng;
+  }
 }
 
 void SetDuration(absl::Duration duration, google::protobuf::Duration* message) {
@@ -46,13 +55,41 @@ Generation::Generation(const GenerationContext& context, grpc::CallbackServerCon
 }
 
 void Generation::Run() try {
-  absl::StatusOr<ParsedRequest> parsed = ParseRequest(*request_, context_.model, context_.limits);
+  absl::StatusOr<ParsedRequest> parsed = ParseRequest(*request_, context_.model, context_.rules);
   if (!parsed.ok()) return Answer(parsed.status());
   parsed_ = *std::move(parsed);
   response_->set_request_id(parsed_.request_id);
   for (size_t i = 0; i < parsed_.images.size(); ++i) response_->add_images();
   reports_.resize(parsed_.images.size());
   encode_times_.resize(parsed_.images.size());
+  if (!request_->has_init_image()) return SubmitOrAnswer();
+  const bool accepted = context_.codecs.TryRun([this] {
+    if (absl::Status status = ReadInitImage(); !status.ok()) return Answer(status);
+    SubmitOrAnswer();
+  });
+  if (accepted) return;
+  Answer(WithRetry(absl::ResourceExhaustedError("too many images wait to be read"), kRetryDelay));
+} catch (
+    const std::exception& error) {  // Before anything was submitted: Submit's last act is that.
+  Answer(absl::InternalError(error.what()));
+}
+
+absl::Status Generation::ReadInitImage() try {
+  absl::StatusOr<RgbImage> image = ReadImageFile(request_->init_image().data());
+  if (!image.ok()) {
+    return InvalidRequest({{.field = "init_image.data",
+                            .description = std::string(image.status().message()),
+                            .reason = kReasonImageDecode}});
+  }
+  const auto resized = std::make_shared<const RgbImage>(
+      ResizeLanczos(*std::move(image), parsed_.images.front().size));
+  for (ImageRequest& request : parsed_.images) request.init_image = resized;
+  return absl::OkStatus();
+} catch (const std::bad_alloc&) {
+  return absl::ResourceExhaustedError("there is no memory to read the image");
+}
+
+void Generation::SubmitOrAnswer() try {
   if (absl::Status status = Submit(); !status.ok()) {
     Answer(absl::IsResourceExhausted(status) ? WithRetry(std::move(status), kRetryDelay) : status);
   }
@@ -98,10 +135,11 @@ absl::Status Generation::Encode(size_t index, const RgbImage& image) try {
   if (parsed_.format == v1::IMAGE_FORMAT_RAW_RGB) {
     reply.mutable_data()->assign(image.pixels.begin(), image.pixels.end());
   } else {
-    const std::vector<PngText> texts = parsed_.embed_parameters
-                                           ? DescribeImage(*request_, made_from, context_.model)
-                                           : std::vector<PngText>();
-    absl::StatusOr<std::string> file = EncodePng(image, texts);
+    const std::vector<ImageText> texts = parsed_.embed_parameters
+                                             ? DescribeImage(*request_, made_from, context_.model)
+                                             : std::vector<ImageText>();
+    absl::StatusOr<std::string> file =
+        WriteImageFile(FileFormatOf(parsed_.format), image, parsed_.quality, texts);
     if (!file.ok()) return file.status();
     reply.set_data(*std::move(file));
   }
@@ -179,7 +217,7 @@ void Generation::FillStats() {
   sizes.set_mean(static_cast<double>(sum) / static_cast<double>(std::max<int64_t>(passes, 1)));
   const ImageRequest& image = parsed_.images.front();
   stats.set_model(context_.model.id);
-  stats.set_generator_device(v1::GENERATOR_DEVICE_CPU);
+  stats.set_generator_device(NameOf(image.generator_device).device);
   stats.set_dtype(context_.model.dtype);
   stats.set_scheduler(NameOf(image.scheduler).scheduler);
   stats.set_num_inference_steps(static_cast<uint32_t>(image.steps));

@@ -23,7 +23,7 @@ namespace darkroom {
 // What every call needs; all of it outlives the last one.
 struct GenerationContext {
   const ModelInfo& model;
-  const RequestLimits& limits;
+  const RequestRules& rules;
   bool log_prompts;
   Clock& clock;
   DeviceWorker& worker;
@@ -40,13 +40,18 @@ class Generation final : public grpc::ServerUnaryReactor {
   Generation(const GenerationContext& context, grpc::CallbackServerContext* call,
              const v1::GenerateImagesRequest* request, v1::GenerateImagesResponse* response);
 
-  // Parses, submits, and answers a refusal. Nothing may touch the generation afterwards.
+  // Parses, submits, and answers a refusal; an image to begin from is read on the codec pool first.
+  // Nothing may touch the generation afterwards.
   void Run();
 
   void OnCancel() override ABSL_LOCKS_EXCLUDED(mu_);
   void OnDone() override;
 
  private:
+  // Reads the request's init_image, at the size of the images to make.
+  absl::Status ReadInitImage();
+  // Submits, and answers a refusal.
+  void SubmitOrAnswer() ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Submit() ABSL_LOCKS_EXCLUDED(mu_);
   void OnImage(size_t index, absl::StatusOr<FinishedImage> result) ABSL_LOCKS_EXCLUDED(mu_);
   // Packs the image into its place in the response. On the codec pool.

@@ -15,7 +15,9 @@ std::string WebUiParameters(const ImageRequest& image, const ModelInfo& model) {
   if (image.negative_prompt) absl::StrAppend(&text, "\nNegative prompt: ", *image.negative_prompt);
   absl::StrAppend(&text, "\nSteps: ", image.steps, ", Sampler: ", NameOf(image.scheduler).web_ui,
                   ", CFG scale: ", image.guidance_scale, ", Seed: ", image.seed,
-                  ", Size: ", image.size.width, "x", image.size.height, ", Model: ", model.id,
+                  ", Size: ", image.size.width, "x", image.size.height, ", Model: ", model.id);
+  if (image.init_image != nullptr) absl::StrAppend(&text, ", Denoising strength: ", image.strength);
+  absl::StrAppend(&text, ", RNG: ", image.generator_device == GeneratorDevice::kCpu ? "CPU" : "GPU",
                   ", Version: Darkroom " DARKROOM_VERSION);
   return text;
 }
@@ -34,7 +36,11 @@ v1::GenerateImagesRequest RequestForOne(v1::GenerateImagesRequest request,
   request.set_num_inference_steps(static_cast<uint32_t>(image.steps));
   request.set_guidance_scale(image.guidance_scale);
   request.set_scheduler(NameOf(image.scheduler).scheduler);
-  request.set_generator_device(v1::GENERATOR_DEVICE_CPU);
+  request.set_generator_device(NameOf(image.generator_device).device);
+  if (request.has_init_image()) {
+    request.mutable_init_image()->clear_data();
+    if (!image.denoising_start) request.mutable_init_image()->set_strength(image.strength);
+  }
   return request;
 }
 
@@ -55,8 +61,16 @@ SchedulerName NameOf(SchedulerType type) {
   return {v1::SCHEDULER_UNSPECIFIED, "unknown"};
 }
 
-std::vector<PngText> DescribeImage(const v1::GenerateImagesRequest& request,
-                                   const ImageRequest& image, const ModelInfo& model) {
+GeneratorName NameOf(GeneratorDevice device) {
+  switch (device) {
+    case GeneratorDevice::kCpu: return {v1::GENERATOR_DEVICE_CPU, "cpu"};
+    case GeneratorDevice::kCuda: return {v1::GENERATOR_DEVICE_CUDA, "cuda"};
+  }
+  return {v1::GENERATOR_DEVICE_UNSPECIFIED, "unknown"};
+}
+
+std::vector<ImageText> DescribeImage(const v1::GenerateImagesRequest& request,
+                                     const ImageRequest& image, const ModelInfo& model) {
   google::protobuf::util::JsonPrintOptions options;
   options.preserve_proto_field_names = true;
   std::string request_json;
@@ -67,7 +81,8 @@ std::vector<PngText> DescribeImage(const v1::GenerateImagesRequest& request,
       {"request", nlohmann::json::parse(status.ok() ? request_json : "{}")},
       {"model", model.id},
       {"dtype", model.dtype},
-      {"generator_device", "cpu"},
+      {"vae_dtype", model.vae_dtype},
+      {"generator_device", NameOf(image.generator_device).torch},
       {"server_version", DARKROOM_VERSION}};
   return {{"parameters", WebUiParameters(image, model)}, {"darkroom", description.dump()}};
 }

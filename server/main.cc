@@ -25,6 +25,7 @@ namespace darkroom {
 namespace {
 
 constexpr int kCodecThreads = 2;
+constexpr size_t kMaxWaitingFiles = 64;
 enum ExitCode { kClean = 0, kFailed = 1, kNotLoaded = 3 };
 
 ExitCode Fail(ExitCode code, const std::string& message) {
@@ -33,7 +34,9 @@ ExitCode Fail(ExitCode code, const std::string& message) {
 }
 
 absl::StatusOr<std::unique_ptr<ImageGenerator>> LoadWarm(const ServerOptions& options) {
-  auto generator = LoadSdxlPipeline(options.model, options.threads);
+  auto generator = LoadSdxlPipeline(
+      options.model,
+      {.threads = options.threads, .dtype = options.dtype, .vae_dtype = options.vae_dtype});
   if (!generator.ok()) return generator;
   if (absl::Status s = WarmUp(**generator); !s.ok()) return s;
   return generator;
@@ -64,10 +67,10 @@ ExitCode Serve(const ServerOptions& options) {
   }
   exposer->RegisterCollectable(metrics.registry());
 
-  CodecPool codecs(kCodecThreads);
+  CodecPool codecs(kCodecThreads, kMaxWaitingFiles);
   DeviceWorker worker(**generator, options.batch, SteadyClock(), metrics);
   ImageService service(
-      {model, options.limits, options.log.prompts, SteadyClock(), worker, codecs, metrics});
+      {model, options.rules, options.log.prompts, SteadyClock(), worker, codecs, metrics});
   auto server = GrpcServer::Start(options.listen, service);
   if (!server.ok()) return Fail(kFailed, std::string(server.status().message()));
   metrics.SetReady(true);
@@ -79,6 +82,7 @@ ExitCode Serve(const ServerOptions& options) {
   (*server)->SetNotReady();
   absl::SleepFor(options.drain.lame_duck);
   worker.Drain(options.drain.timeout);
+  codecs.AwaitIdle();
   (*server)->Shutdown();
   LogEvent(LogLevel::kInfo, "stopped");
   return kClean;

@@ -60,6 +60,8 @@ Metrics::Metrics(const ModelInfo& model, int64_t queue_limit)
       ready_(AddGauge("darkroom_ready", "1 while new calls are welcome.")),
       images_(AddCounter("darkroom_images_total", "Images made.")),
       denoise_steps_(AddCounter("darkroom_denoise_steps_total", "Denoising steps of all rows.")),
+      nan_retries_(AddCounter("darkroom_nan_retries_total",
+                              "Images that overflowed and were decoded again in float32.")),
       queue_wait_(&prometheus::BuildHistogram()
                        .Name("darkroom_queue_wait_seconds")
                        .Help("From an image's acceptance to its first work on the device.")
@@ -146,6 +148,8 @@ void Metrics::OnStage(Stage stage, absl::Duration took) {
 }
 
 void Metrics::OnImage() { images_.Increment(); }
+
+void Metrics::OnNanRetry() { nan_retries_.Increment(); }
 
 void Metrics::OnCallStarted() { live_calls_.Increment(); }
 

@@ -33,6 +33,8 @@ class Metrics final : public BatchObserver {
 
   void OnStage(Stage stage, absl::Duration took);
   void OnImage();
+  // An image overflowed its decoder's dtype and was decoded again.
+  void OnNanRetry();
   void OnCallStarted();
   // The call's answer, and what was between its arrival and that.
   void OnCallEnded(const absl::Status& status, absl::Duration took);
@@ -53,6 +55,7 @@ class Metrics final : public BatchObserver {
   prometheus::Gauge& ready_;
   prometheus::Counter& images_;
   prometheus::Counter& denoise_steps_;
+  prometheus::Counter& nan_retries_;
   prometheus::Histogram* queue_wait_;
   prometheus::Histogram* batch_size_;
   std::map<Stage, prometheus::Histogram*> stages_;

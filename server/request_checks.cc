@@ -34,6 +34,12 @@ void RequestChecks::PromptFits(std::string_view field, std::string_view prompt) 
                          .reason = kReasonPromptTooLong});
 }
 
+void RequestChecks::NotAnImage(std::string_view field, const absl::Status& why) {
+  violations_.push_back({.field = std::string(field),
+                         .description = std::string(why.message()),
+                         .reason = kReasonImageDecode});
+}
+
 void RequestChecks::NotBuilt(bool is_set, std::string_view field) {
   if (!is_set) return;
   violations_.push_back({.field = std::string(field),

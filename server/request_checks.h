@@ -22,6 +22,9 @@ class RequestChecks {
   void InRange(std::string_view field, double value, double low, double high);
   void PromptFits(std::string_view field, std::string_view prompt);
 
+  // The field's bytes are no image that we read; `why` is of InspectImageFile.
+  void NotAnImage(std::string_view field, const absl::Status& why);
+
   // The field is set, but its feature is not built into this server.
   void NotBuilt(bool is_set, std::string_view field);
 

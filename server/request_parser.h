@@ -8,30 +8,26 @@
 #include "absl/status/statusor.h"
 #include "darkroom/v1/image_generation.pb.h"
 #include "model/image_generator.h"
+#include "server/field_rules.h"
 
 namespace darkroom {
 
-// What one request may ask for, at most.
-struct RequestLimits {
-  int64_t max_pixels = 2097152;  // Of one image.
-  int max_images = 16;
-  int max_steps = 150;
-};
-
 // A request with every default resolved: one entry of `images` for each image, in order. They
-// differ in their seeds alone.
+// differ in their seeds alone. An init_image is not read yet: only `size` knows of it.
 struct ParsedRequest {
   std::string request_id;
   std::vector<ImageRequest> images;
   v1::ImageFormat format = v1::IMAGE_FORMAT_PNG;
+  int quality = 90;  // Of JPEG and WebP.
   bool embed_parameters = true;
 };
 
 // Checks everything before any work is done. INVALID_ARGUMENT names every field that breaks a rule,
 // and every one that is set though its feature is not built; NOT_FOUND when the model is not ours.
-// An absent seed and request id are drawn. Thread-safe.
+// Of an init_image the header alone is read. An absent seed and
+// request id are drawn. Thread-safe.
 absl::StatusOr<ParsedRequest> ParseRequest(const v1::GenerateImagesRequest& request,
-                                           const ModelInfo& model, const RequestLimits& limits);
+                                           const ModelInfo& model, const RequestRules& rules);
 
 }  // namespace darkroom
 

@@ -69,13 +69,16 @@ class OptionsParser {
     absl::ParseDuration(window_, &options_.batch.window);
     absl::ParseDuration(lame_duck_, &options_.drain.lame_duck);
     absl::ParseDuration(drain_timeout_, &options_.drain.timeout);
+    options_.dtype = dtypes_.at(dtype_);
+    if (!vae_dtype_.empty()) options_.vae_dtype = dtypes_.at(vae_dtype_);
+    if (generator_device_ == "cuda") options_.rules.generator_device = GeneratorDevice::kCuda;
     options_.log.json = log_format_ == "json";
     options_.log.level = levels_.at(log_level_);
     if (queued_pixels_ > 0) {
       options_.batch.max_queued_pixels = queued_pixels_;
     } else {
       options_.batch.max_queued_pixels =
-          options_.batch.max_queued_images * options_.limits.max_pixels;
+          options_.batch.max_queued_images * options_.rules.max_pixels;
     }
     if (const absl::Status status = Validate(options_.batch); !status.ok()) {
       return EarlyExit{kBadUsage, absl::StrCat(std::string(status.message()), "\n")};
@@ -118,9 +121,12 @@ class OptionsParser {
     Add("--metrics-listen", options_.metrics_listen, "HOST:PORT that serves /metrics")
         ->check(CheckAddress, "HOST:PORT");
     AddChoice("--device", device_, {"cpu"}, "Where to compute");
-    AddChoice("--dtype", dtype_, {"float32"}, "Precision of the networks");
-    AddChoice("--vae-dtype", vae_dtype_, {"float32"}, "Precision of the image decoder");
-    AddChoice("--generator-device", generator_device_, {"cpu"}, "Whose random numbers make noise");
+    Add("--dtype", dtype_, "Precision of the networks")->check(CLI::IsMember(dtypes_));
+    Add("--vae-dtype", vae_dtype_, "Precision of the VAE")
+        ->default_str("float32 where the checkpoint has force_upcast, else dtype")
+        ->check(CLI::IsMember(dtypes_));
+    AddChoice("--generator-device", generator_device_, {"cpu", "cuda"},
+              "Whose random numbers make noise");
     Add("--threads", options_.threads, "Threads for computing; 0: all cores")
         ->check(CLI::Range(0, 1024));
   }
@@ -141,9 +147,9 @@ class OptionsParser {
         "Pixels that may wait; absent: max-queued-images x max-pixels")
         ->default_str("")
         ->check(CLI::Range(int64_t{1}, int64_t{1} << 50));
-    Add("--max-pixels", options_.limits.max_pixels, "Pixels of one image")
+    Add("--max-pixels", options_.rules.max_pixels, "Pixels of one image")
         ->check(CLI::Range(int64_t{64}, int64_t{1} << 28));
-    Add("--max-images-per-request", options_.limits.max_images, "Images of one request")
+    Add("--max-images-per-request", options_.rules.max_images, "Images of one request")
         ->check(CLI::Range(1, 1024));
   }
 
@@ -164,7 +170,9 @@ class OptionsParser {
                                                    {"info", LogLevel::kInfo},
                                                    {"warning", LogLevel::kWarning},
                                                    {"error", LogLevel::kError}};
-  std::string device_ = "cpu", dtype_ = "float32", vae_dtype_ = "float32";
+  const std::map<std::string, Dtype> dtypes_ = {
+      {"float32", Dtype::kFloat32}, {"float16", Dtype::kFloat16}, {"bfloat16", Dtype::kBfloat16}};
+  std::string device_ = "cpu", dtype_ = "float32", vae_dtype_;
   std::string generator_device_ = "cpu", batching_ = "static", determinism_ = "noise";
   std::string window_ = "10ms", lame_duck_ = "5s", drain_timeout_ = "120s";
   std::string log_format_ = isatty(STDERR_FILENO) ? "text" : "json", log_level_ = "info";

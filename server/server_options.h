@@ -8,8 +8,9 @@
 
 #include "absl/time/time.h"
 #include "batcher/batch_options.h"
+#include "model/dtype.h"
+#include "server/field_rules.h"
 #include "server/logging.h"
-#include "server/request_parser.h"
 
 namespace darkroom {
 
@@ -25,8 +26,10 @@ struct ServerOptions {
   std::vector<std::string> listen = {"127.0.0.1:50051"};
   std::string metrics_listen = "127.0.0.1:9464";
   int threads = 0;  // For computing; 0: all cores.
+  Dtype dtype = Dtype::kFloat32;
+  std::optional<Dtype> vae_dtype;  // Absent: the checkpoint's choice.
   BatchOptions batch;
-  RequestLimits limits;
+  RequestRules rules;
   DrainOptions drain;
   LogOptions log;
 };

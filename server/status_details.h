@@ -16,6 +16,7 @@ namespace darkroom {
 // docs/api.md lists them.
 inline constexpr char kReasonInvalidField[] = "INVALID_FIELD";
 inline constexpr char kReasonPromptTooLong[] = "PROMPT_TOO_LONG";
+inline constexpr char kReasonImageDecode[] = "IMAGE_DECODE";
 inline constexpr char kReasonNotBuilt[] = "NOT_BUILT";
 inline constexpr char kReasonModelNotFound[] = "MODEL_NOT_FOUND";
 inline constexpr char kReasonQueueFull[] = "QUEUE_FULL";
@@ -23,6 +24,7 @@ inline constexpr char kReasonDeviceOutOfMemory[] = "DEVICE_OUT_OF_MEMORY";
 inline constexpr char kReasonDeadlineExceeded[] = "DEADLINE_EXCEEDED";
 inline constexpr char kReasonCancelled[] = "CANCELLED";
 inline constexpr char kReasonDraining[] = "DRAINING";
+inline constexpr char kReasonNanOutput[] = "NAN_OUTPUT";
 inline constexpr char kReasonInternal[] = "INTERNAL";
 
 // A field of a request that breaks a rule.

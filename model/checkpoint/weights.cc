@@ -27,10 +27,11 @@ std::optional<at::ScalarType> ScalarTypeOf(const std::string& dtype) {
 
 }  // namespace
 
-absl::StatusOr<Weights> Weights::Open(const std::string& folder, const std::string& stem) {
+absl::StatusOr<Weights> Weights::Open(const std::string& folder, const std::string& stem,
+                                      at::ScalarType dtype) {
   absl::StatusOr<std::vector<SafetensorsFile>> files = OpenWeightFiles(folder, stem);
   if (!files.ok()) return files.status();
-  Weights weights;
+  Weights weights(dtype);
   weights.folder_ = folder;
   weights.files_ = *std::move(files);
   for (const SafetensorsFile& file : weights.files_) {
@@ -71,7 +72,7 @@ at::Tensor Weights::Take(const std::string& key, at::IntArrayRef shape) {
   }
   at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(*dtype));
   std::memcpy(tensor.mutable_data_ptr(), stored.bytes.data(), stored.bytes.size());
-  return tensor.to(at::kFloat);
+  return tensor.to(dtype_);
 }
 
 absl::Status Weights::CheckComplete() const {

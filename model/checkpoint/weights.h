@@ -21,8 +21,9 @@ class WeightScope;
 // into the final dtype. Remembers what was asked for and what was not, so that one error can tell.
 class Weights {
  public:
-  // Opens the component's files; see OpenWeightFiles.
-  static absl::StatusOr<Weights> Open(const std::string& folder, const std::string& stem);
+  // Opens the component's files; see OpenWeightFiles. Its tensors are handed out in `dtype`.
+  static absl::StatusOr<Weights> Open(const std::string& folder, const std::string& stem,
+                                      at::ScalarType dtype);
 
   // The place where the network's keys begin.
   WeightScope Root();
@@ -34,13 +35,16 @@ class Weights {
   // and unused tensors, with the count of all.
   absl::Status CheckComplete() const;
 
-  // A tensor in float32. Missing or misshapen: an undefined tensor, and CheckComplete fails.
+  // A tensor in the final dtype. Missing or misshapen: an undefined tensor, and CheckComplete
+  // fails.
   at::Tensor Take(const std::string& key, at::IntArrayRef shape);
   bool Has(const std::string& key) const { return stored_.contains(key); }
+  at::ScalarType dtype() const { return dtype_; }
 
  private:
-  Weights() = default;
+  explicit Weights(at::ScalarType dtype) : dtype_(dtype) {}
 
+  at::ScalarType dtype_;
   std::string folder_;
   std::vector<SafetensorsFile> files_;  // Keep the stored tensors' bytes mapped.
   std::map<std::string, StoredTensor> stored_;
@@ -56,6 +60,7 @@ class WeightScope {
   WeightScope Scope(std::string_view name) const;
   at::Tensor Take(std::string_view name, at::IntArrayRef shape) const;
   bool Has(std::string_view name) const;
+  at::ScalarType dtype() const { return weights_->dtype(); }
 
  private:
   std::string Key(std::string_view name) const;

@@ -23,6 +23,11 @@ class DdimSampler final : public Sampler {
 
   std::unique_ptr<Sampler> Clone() const override { return std::make_unique<DdimSampler>(*this); }
 
+  at::Tensor AddNoise(const at::Tensor& latents, const at::Tensor& noise) const override {
+    const at::Tensor alpha = alphas_[static_cast<int64_t>(timestep())];
+    return alpha.pow(0.5) * latents + (1 - alpha).pow(0.5) * noise;
+  }
+
   at::Tensor Step(const at::Tensor& prediction, const at::Tensor& latents, RequestNoise&) override {
     const auto now = static_cast<int64_t>(timestep());
     const at::Tensor alpha = alphas_[now];

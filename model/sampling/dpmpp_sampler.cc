@@ -23,6 +23,11 @@ class DpmppSampler final : public Sampler {
 
   std::unique_ptr<Sampler> Clone() const override { return std::make_unique<DpmppSampler>(*this); }
 
+  at::Tensor AddNoise(const at::Tensor& latents, const at::Tensor& noise) const override {
+    const Shares now(Sigma(pass_));
+    return now.alpha * latents + now.sigma * noise;
+  }
+
   at::Tensor Step(const at::Tensor& prediction, const at::Tensor& latents,
                   RequestNoise& noise) override {
     const Shares now(Sigma(pass_));
@@ -59,7 +64,7 @@ class DpmppSampler final : public Sampler {
                             const at::Tensor& h, RequestNoise& noise) {
     const at::Tensor weight = next.alpha * (1 - (-2.0 * h).exp());
     const at::Tensor fresh =
-        next.sigma * (1.0 - (-2 * h).exp()).sqrt() * noise.Draw(latents.sizes());
+        next.sigma * (1.0 - (-2 * h).exp()).sqrt() * noise.Draw(latents.sizes(), at::kFloat);
     const at::Tensor first = next.sigma / now.sigma * (-h).exp() * latents + weight * denoised;
     return (correction.defined() ? first + 0.5 * weight * correction : first) + fresh;
   }

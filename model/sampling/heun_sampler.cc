@@ -19,6 +19,8 @@ class HeunSampler final : public SigmaSampler {
 
   std::unique_ptr<Sampler> Clone() const override { return std::make_unique<HeunSampler>(*this); }
 
+  int order() const override { return 2; }
+
   at::Tensor Step(const at::Tensor& prediction, const at::Tensor& latents, RequestNoise&) override {
     const at::Tensor sigma = Sigma(pass_);
     at::Tensor denoised = Denoised(prediction, latents);

@@ -21,6 +21,11 @@ class LcmSampler final : public Sampler {
 
   std::unique_ptr<Sampler> Clone() const override { return std::make_unique<LcmSampler>(*this); }
 
+  at::Tensor AddNoise(const at::Tensor& latents, const at::Tensor& noise) const override {
+    const at::Tensor alpha = Alpha(pass_);
+    return alpha.pow(0.5) * latents + (1 - alpha).pow(0.5) * noise;
+  }
+
   at::Tensor Step(const at::Tensor& prediction, const at::Tensor& latents,
                   RequestNoise& noise) override {
     const bool is_last = pass_ + 1 == timesteps().size();

@@ -7,14 +7,26 @@
 
 namespace darkroom {
 
-RequestNoise::RequestNoise(uint64_t seed) : generator_(at::detail::createCPUGenerator(seed)) {}
+RequestNoise::RequestNoise(uint64_t seed, GeneratorDevice device, at::ScalarType dtype)
+    : generator_(device == GeneratorDevice::kCuda
+                     ? Generator(CudaNoise(seed))
+                     : Generator(at::detail::createCPUGenerator(seed))),
+      dtype_(dtype) {}
 
-RequestNoise::RequestNoise(at::Generator generator) : generator_(std::move(generator)) {}
+RequestNoise::RequestNoise(Generator generator, at::ScalarType dtype)
+    : generator_(std::move(generator)), dtype_(dtype) {}
 
-at::Tensor RequestNoise::Draw(at::IntArrayRef shape) {
-  return at::randn(shape, generator_, at::TensorOptions(at::kFloat));
+at::Tensor RequestNoise::Draw(at::IntArrayRef shape, at::ScalarType dtype) {
+  const at::Tensor drawn =
+      std::holds_alternative<CudaNoise>(generator_)
+          ? std::get<CudaNoise>(generator_).Draw(shape).to(dtype)
+          : at::randn(shape, std::get<at::Generator>(generator_), at::TensorOptions(dtype));
+  return drawn.to(at::kFloat);
 }
 
-RequestNoise RequestNoise::Clone() const { return RequestNoise(generator_.clone()); }
+RequestNoise RequestNoise::Clone() const {
+  if (const auto* cuda = std::get_if<CudaNoise>(&generator_)) return RequestNoise(*cuda, dtype_);
+  return RequestNoise(std::get<at::Generator>(generator_).clone(), dtype_);
+}
 
 }  // namespace darkroom

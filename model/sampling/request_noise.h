@@ -5,26 +5,39 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <variant>
+
+#include "model/image_generator.h"
+#include "model/sampling/cuda_noise.h"
 
 namespace darkroom {
 
 // Random numbers of one row, drawn one after the other from its seed alone, whoever shares its
-// batch: those of `torch.Generator("cpu").manual_seed(seed)` in float32, of which torch uses the
-// low 32 bits of the seed.
+// batch: those of `torch.Generator(device).manual_seed(seed)`. Of the seed, torch's CPU generator
+// uses the low 32 bits, the CUDA generator all.
+//
+// The CPU generator gives other numbers in float16 and bfloat16 than in float32, so noise is drawn
+// in the dtype in which diffusers draws it. What comes back is float32.
 class RequestNoise {
  public:
-  explicit RequestNoise(uint64_t seed);
+  // `dtype` is the networks'.
+  RequestNoise(uint64_t seed, GeneratorDevice device, at::ScalarType dtype);
 
   // The next numbers, normally distributed.
-  at::Tensor Draw(at::IntArrayRef shape);
+  at::Tensor Draw(at::IntArrayRef shape) { return Draw(shape, dtype_); }
+  // Likewise, where diffusers draws in another dtype than the networks'.
+  at::Tensor Draw(at::IntArrayRef shape, at::ScalarType dtype);
 
   // Another generator that goes on from here.
   RequestNoise Clone() const;
 
  private:
-  explicit RequestNoise(at::Generator generator);
+  using Generator = std::variant<at::Generator, CudaNoise>;
 
-  at::Generator generator_;
+  RequestNoise(Generator generator, at::ScalarType dtype);
+
+  Generator generator_;
+  at::ScalarType dtype_;
 };
 
 }  // namespace darkroom

@@ -24,8 +24,14 @@ class Sampler {
   // The same state, to go on from on its own.
   virtual std::unique_ptr<Sampler> Clone() const = 0;
 
-  // The first noise is drawn at this strength.
+  // Passes of a step that only together make one.
+  virtual int order() const { return 1; }
+
+  // The first noise is drawn at this strength, where there is nothing but noise.
   virtual float initial_sigma() const { return 1; }
+
+  // An image's latents under as much noise as this pass expects to find.
+  virtual at::Tensor AddNoise(const at::Tensor& latents, const at::Tensor& noise) const = 0;
 
   // The latents as the UNet wants to see them in this pass.
   virtual at::Tensor ScaleModelInput(const at::Tensor& latents) const { return latents; }
@@ -33,6 +39,9 @@ class Sampler {
   // The next latents; the next pass begins. Draws from `noise` what the rule needs.
   virtual at::Tensor Step(const at::Tensor& prediction, const at::Tensor& latents,
                           RequestNoise& noise) = 0;
+
+  // Leaves out the passes before this one; before the first Step.
+  void SkipTo(size_t pass) { pass_ = pass; }
 
   // Of this pass.
   float timestep() const { return static_cast<float>((*timesteps_)[pass_]); }

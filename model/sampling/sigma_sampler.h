@@ -25,6 +25,10 @@ class SigmaSampler : public Sampler {
 
   float initial_sigma() const override { return initial_sigma_; }
 
+  at::Tensor AddNoise(const at::Tensor& latents, const at::Tensor& noise) const override {
+    return latents + noise * Sigma(pass_);
+  }
+
   at::Tensor ScaleModelInput(const at::Tensor& latents) const override {
     return ScaleBySigma(latents, Sigma(pass_));
   }

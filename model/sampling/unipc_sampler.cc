@@ -22,15 +22,21 @@ class UniPcSampler final : public Sampler {
 
   std::unique_ptr<Sampler> Clone() const override { return std::make_unique<UniPcSampler>(*this); }
 
+  at::Tensor AddNoise(const at::Tensor& latents, const at::Tensor& noise) const override {
+    const Shares now(Sigma(pass_));
+    return now.alpha * latents + now.sigma * noise;
+  }
+
   at::Tensor Step(const at::Tensor& prediction, const at::Tensor& latents, RequestNoise&) override {
     const at::Tensor denoised =
         DenoisedByShares(prediction_, prediction, latents, Shares(Sigma(pass_)));
-    const at::Tensor corrected = pass_ > 0 ? Correct(denoised) : latents;
+    const at::Tensor corrected = last_denoised_.defined() ? Correct(denoised) : latents;
+    const int known = last_denoised_.defined() ? kOrder : 1;
     before_last_denoised_ = last_denoised_;
     last_denoised_ = denoised;
     const auto left = static_cast<int>(timesteps().size() - pass_);
     const int wanted = lower_order_final_ ? std::min(kOrder, left) : kOrder;
-    order_ = std::min(wanted, pass_ > 0 ? kOrder : 1);
+    order_ = std::min(wanted, known);
     last_latents_ = corrected;
     const at::Tensor next = Predict(corrected);
     ++pass_;

@@ -16,10 +16,11 @@ struct LoadedEncoder {
   TextEncoder encoder;
 };
 
-absl::StatusOr<LoadedEncoder> LoadEncoder(const std::string& folder, bool projected) {
+absl::StatusOr<LoadedEncoder> LoadEncoder(const std::string& folder, bool projected,
+                                          at::ScalarType dtype) {
   absl::StatusOr<TextEncoderConfig> config = TextEncoderConfig::Read(folder + "/config.json");
   if (!config.ok()) return config.status();
-  absl::StatusOr<Weights> weights = Weights::Open(folder, "model");
+  absl::StatusOr<Weights> weights = Weights::Open(folder, "model", dtype);
   if (!weights.ok()) return weights.status();
   // Positions were stored as a buffer by transformers before 4.31.
   weights->Ignore("text_model.embeddings.position_ids");
@@ -46,16 +47,17 @@ absl::Status CheckFit(const std::string& suffix, const ClipTokenizer& tokenizer,
 
 }  // namespace
 
-absl::StatusOr<PromptEncoder> PromptEncoder::Load(const std::string& checkpoint) {
+absl::StatusOr<PromptEncoder> PromptEncoder::Load(const std::string& checkpoint,
+                                                  at::ScalarType dtype) {
   absl::StatusOr<ClipTokenizer> tokenizer = ClipTokenizer::Load(checkpoint + "/tokenizer");
   if (!tokenizer.ok()) return tokenizer.status();
   absl::StatusOr<ClipTokenizer> tokenizer_2 = ClipTokenizer::Load(checkpoint + "/tokenizer_2");
   if (!tokenizer_2.ok()) return tokenizer_2.status();
   absl::StatusOr<LoadedEncoder> encoder =
-      LoadEncoder(checkpoint + "/text_encoder", /*projected=*/false);
+      LoadEncoder(checkpoint + "/text_encoder", /*projected=*/false, dtype);
   if (!encoder.ok()) return encoder.status();
   absl::StatusOr<LoadedEncoder> encoder_2 =
-      LoadEncoder(checkpoint + "/text_encoder_2", /*projected=*/true);
+      LoadEncoder(checkpoint + "/text_encoder_2", /*projected=*/true, dtype);
   if (!encoder_2.ok()) return encoder_2.status();
   if (absl::Status s = CheckFit("", *tokenizer, encoder->config); !s.ok()) return s;
   if (absl::Status s = CheckFit("_2", *tokenizer_2, encoder_2->config); !s.ok()) return s;
@@ -89,8 +91,8 @@ std::vector<PromptEmbedding> PromptEncoder::Encode(std::span<const PromptTexts> 
       const size_t skipped = static_cast<size_t>(prompts[i].clip_skip) + 2;
       return o.hidden[o.hidden.size() - skipped][static_cast<int64_t>(i)];
     };
-    embeddings[i].tokens = at::cat({hidden(output), hidden(output_2)}, -1);
-    embeddings[i].pooled = output_2.pooled[static_cast<int64_t>(i)];
+    embeddings[i].tokens = at::cat({hidden(output), hidden(output_2)}, -1).to(at::kFloat);
+    embeddings[i].pooled = output_2.pooled[static_cast<int64_t>(i)].to(at::kFloat);
   }
   return embeddings;
 }

@@ -36,7 +36,7 @@ struct PromptTexts {
 class PromptEncoder {
  public:
   // Reads tokenizer, tokenizer_2, text_encoder and text_encoder_2 of a checkpoint folder.
-  static absl::StatusOr<PromptEncoder> Load(const std::string& checkpoint);
+  static absl::StatusOr<PromptEncoder> Load(const std::string& checkpoint, at::ScalarType dtype);
 
   // All prompts in one pass of each encoder, in order.
   std::vector<PromptEmbedding> Encode(std::span<const PromptTexts> prompts) const;

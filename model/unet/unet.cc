@@ -18,6 +18,7 @@ at::Tensor TimeEmbedding::Forward(const at::Tensor& x) const {
 
 UNet::UNet(const UNetConfig& config, const WeightScope& weights)
     : config_(config),
+      dtype_(weights.dtype()),
       time_embedding_(config.channels.front(), config.time_embedding_width,
                       weights.Scope("time_embedding")),
       added_embedding_(config.added_width, config.time_embedding_width,
@@ -33,10 +34,10 @@ UNet::UNet(const UNetConfig& config, const WeightScope& weights)
   }
 }
 
-absl::StatusOr<UNet> UNet::Load(const std::string& folder) {
+absl::StatusOr<UNet> UNet::Load(const std::string& folder, at::ScalarType dtype) {
   absl::StatusOr<UNetConfig> config = UNetConfig::Read(folder + "/config.json");
   if (!config.ok()) return config.status();
-  absl::StatusOr<Weights> weights = Weights::Open(folder, "diffusion_pytorch_model");
+  absl::StatusOr<Weights> weights = Weights::Open(folder, "diffusion_pytorch_model", dtype);
   if (!weights.ok()) return weights.status();
   UNet unet(*config, weights->Root());
   if (absl::Status s = weights->CheckComplete(); !s.ok()) return s;
@@ -57,20 +58,21 @@ at::Tensor UNet::Sinusoids(const at::Tensor& values, int64_t width) const {
 
 at::Tensor UNet::EmbedTime(const Input& input) const {
   const at::Tensor time =
-      time_embedding_.Forward(Sinusoids(input.timesteps, config_.channels.front()));
+      time_embedding_.Forward(Sinusoids(input.timesteps, config_.channels.front()).to(dtype_));
   const at::Tensor ids = Sinusoids(input.time_ids.flatten(), config_.time_id_width)
                              .reshape({input.time_ids.size(0), -1});
-  return time + added_embedding_.Forward(at::cat({input.pooled, ids}, -1));
+  return time + added_embedding_.Forward(at::cat({input.pooled.to(dtype_), ids.to(dtype_)}, -1));
 }
 
 at::Tensor UNet::Forward(const Input& input) const {
-  const UNetConditioning conditioning{.time = EmbedTime(input), .context = input.context};
-  at::Tensor x = conv_in_.Forward(input.latents);
+  const UNetConditioning conditioning{.time = EmbedTime(input),
+                                      .context = input.context.to(dtype_)};
+  at::Tensor x = conv_in_.Forward(input.latents.to(dtype_));
   std::vector<at::Tensor> skips = {x};
   for (const DownBlock& block : down_) x = block.Forward(x, conditioning, skips);
   x = mid_.Forward(x, conditioning);
   for (const UpBlock& block : up_) x = block.Forward(x, conditioning, skips);
-  return conv_out_.Forward(at::silu(norm_out_.Forward(x)));
+  return conv_out_.Forward(at::silu(norm_out_.Forward(x))).to(at::kFloat);
 }
 
 }  // namespace darkroom

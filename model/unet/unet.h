@@ -25,7 +25,8 @@ class TimeEmbedding {
   Linear widen_, mix_;
 };
 
-// Predicts the noise in latents: diffusers' UNet2DConditionModel with text_time conditioning.
+// Predicts the noise in latents: diffusers' UNet2DConditionModel with text_time conditioning. What
+// goes in and comes out is of any dtype and float32, whatever the network computes in.
 class UNet {
  public:
   // All samples of one pass; each has its own timestep.
@@ -40,12 +41,13 @@ class UNet {
   UNet(const UNetConfig& config, const WeightScope& weights);
 
   // Reads config.json and weights of a folder.
-  static absl::StatusOr<UNet> Load(const std::string& folder);
+  static absl::StatusOr<UNet> Load(const std::string& folder, at::ScalarType dtype);
 
   // [samples, out_channels, h, w]
   at::Tensor Forward(const Input& input) const;
 
   const UNetConfig& config() const { return config_; }
+  at::ScalarType dtype() const { return dtype_; }
 
  private:
   at::Tensor EmbedTime(const Input& input) const;  // [samples, time_embedding_width]
@@ -53,6 +55,7 @@ class UNet {
   at::Tensor Sinusoids(const at::Tensor& values, int64_t width) const;
 
   UNetConfig config_;
+  at::ScalarType dtype_;
   TimeEmbedding time_embedding_, added_embedding_;
   Conv2d conv_in_;
   std::vector<DownBlock> down_;

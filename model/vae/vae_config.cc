@@ -27,8 +27,6 @@ absl::StatusOr<VaeConfig> VaeConfig::Read(const std::string& path) {
   reader->Expect("latents_std", {});
   reader->Expect("shift_factor", {});
   reader->Expect("out_channels", {3});
-  // force_upcast speaks of float16; sample_size of diffusers' tiling; the quant_conv of encoding.
-  reader->Ignore({"force_upcast", "sample_size", "use_quant_conv"});
   VaeConfig config;
   config.image_channels = reader->Size("in_channels", config.image_channels);
   config.latent_channels = reader->Size("latent_channels", config.latent_channels);
@@ -36,6 +34,9 @@ absl::StatusOr<VaeConfig> VaeConfig::Read(const std::string& path) {
   config.resnets = reader->Size("layers_per_block", config.resnets, kMaxLayers);
   config.groups = reader->Size("norm_num_groups", config.groups);
   config.mid_attention = reader->Bool("mid_block_add_attention", config.mid_attention);
+  config.quant_conv = reader->Bool("use_quant_conv", config.quant_conv);
+  config.force_upcast = reader->Bool("force_upcast", config.force_upcast);
+  config.sample_size = reader->Size("sample_size", config.sample_size);
   config.post_quant_conv = reader->Bool("use_post_quant_conv", config.post_quant_conv);
   config.scaling_factor = reader->Number("scaling_factor", config.scaling_factor);
   CheckBlockTypes(*reader, "down_block_types", "DownEncoderBlock2D", config.channels.size());

@@ -49,7 +49,7 @@ class IncompleteCheckpointTest : public testing::TestWithParam<std::string> {
 TEST_P(IncompleteCheckpointTest, IsRefusedWithTheNameOfItsBrokenFile) {
   for (const std::string content : {"not what it was", "", "[]"}) {
     const std::string path = folder_.Write(GetParam(), content);
-    EXPECT_THAT(LoadSdxlPipeline(folder_.path(), 2),
+    EXPECT_THAT(LoadSdxlPipeline(folder_.path(), {.threads = 2}),
                 StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(path)))
         << content;
   }
@@ -58,7 +58,7 @@ TEST_P(IncompleteCheckpointTest, IsRefusedWithTheNameOfItsBrokenFile) {
 TEST_P(IncompleteCheckpointTest, IsRefusedWithTheFolderOfItsMissingFile) {
   fs::remove(folder_.path() / GetParam());
   const std::string parent = fs::path(folder_.path() / GetParam()).parent_path();
-  EXPECT_THAT(LoadSdxlPipeline(folder_.path(), 2),
+  EXPECT_THAT(LoadSdxlPipeline(folder_.path(), {.threads = 2}),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr(parent)));
 }
 
@@ -72,7 +72,7 @@ INSTANTIATE_TEST_SUITE_P(Files, IncompleteCheckpointTest, testing::ValuesIn(Need
                          FileName);
 
 TEST(SdxlCheckpointTest, AFolderThatIsNoneIsNotFound) {
-  EXPECT_THAT(LoadSdxlPipeline("no/such/folder", 2),
+  EXPECT_THAT(LoadSdxlPipeline("no/such/folder", {.threads = 2}),
               StatusIs(absl::StatusCode::kNotFound, HasSubstr("no/such/folder")));
 }
 

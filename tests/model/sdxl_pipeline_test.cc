@@ -55,7 +55,7 @@ testing::AssertionResult Same(const RgbImage& actual, const RgbImage& expected) 
 class SdxlPipelineTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
-    auto loaded = LoadSdxlPipeline(kModel, /*threads=*/2);
+    auto loaded = LoadSdxlPipeline(kModel, {.threads = 2});
     ASSERT_OK(loaded);
     generator_ = std::move(*loaded).release();  // Lives as long as the program.
   }

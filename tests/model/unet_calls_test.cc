@@ -47,7 +47,7 @@ ImageRequest MakeRequest(int i) {
 class UNetCallsTest : public testing::TestWithParam<int> {};
 
 TEST_P(UNetCallsTest, OneStepIsOneUNetPass) {
-  auto generator = LoadSdxlPipeline(kModel, /*threads=*/2);
+  auto generator = LoadSdxlPipeline(kModel, {.threads = 2});
   ASSERT_TRUE(generator.ok()) << generator.status();
   std::vector<ImageRequest> requests;
   for (int i = 0; i < GetParam(); ++i) requests.push_back(MakeRequest(i));

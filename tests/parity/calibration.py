@@ -1,5 +1,6 @@
 """Random weights that make a network lively: no part is dead, none drowns or saturates another."""
 
+import math
 from collections.abc import Callable
 
 import torch
@@ -28,6 +29,8 @@ _LOUD_SPREAD = 0.2
 _ATTENTION_SPREAD = 1.5
 # A UNet that does not denoise leaves most of the initial noise in the latents.
 _SAMPLED_SPREAD = 15.0
+# Of an encoded picture, as the UNet knows it.
+_POSTERIOR_NOISE = 0.3
 # At 1 a third of the 8-bit values would be 0 or 255, which hide differences.
 _IMAGE_SPREAD = 0.8
 
@@ -70,12 +73,27 @@ def calibrate(pipeline: StableDiffusionXLPipeline) -> None:
         lambda: pipeline.unet(latents, timesteps, context, added_cond_kwargs=added),
         _spread,
     )
+    pictures = torch.rand(len(_PROMPTS), 3, 96, 96) * 2 - 1
+    _scale_layers(pipeline.vae, lambda: pipeline.vae.encode(pictures), _spread)
+    _spread_posterior(pipeline.vae)
     sampled = latents * _SAMPLED_SPREAD / pipeline.vae.config.scaling_factor
     _scale_layers(
         pipeline.vae,
         lambda: pipeline.vae.decode(sampled),
         lambda name: _IMAGE_SPREAD if name == "decoder.conv_out" else _spread(name),
     )
+
+
+def _spread_posterior(vae: torch.nn.Module) -> None:
+    """Gives encoded pictures a spread near 1 as the UNet knows them, and noise of _POSTERIOR_NOISE."""
+    channels = vae.config.latent_channels
+    mean = slice(0, channels)
+    log_variance = slice(channels, None)
+    convolution = vae.quant_conv
+    for parameter in (convolution.weight, convolution.bias):
+        parameter[mean] /= vae.config.scaling_factor
+        parameter[log_variance] *= 0.5
+    convolution.bias[log_variance] += 2 * math.log(_POSTERIOR_NOISE / vae.config.scaling_factor)
 
 
 def _spread(name: str) -> float:

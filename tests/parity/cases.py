@@ -1,7 +1,10 @@
 """Draws the images that the parity test compares."""
 
+import math
 import random
 from dataclasses import dataclass, field
+
+from init_images import draw_picture
 
 from pictures import raw_request
 from protos import pb
@@ -74,6 +77,9 @@ _SPACINGS = (None, "leading", "trailing", "linspace")
 _NEGATIVES = ("absent", "empty", "given", "given")
 _GUIDANCES = ("off", "default", "drawn", "drawn")
 _SEED_BITS = (8, 31, 32, 64)
+_GENERATORS = (None, None, "CPU", "CUDA")
+# What an image begins from: noise, a picture by strength, one by denoising_start.
+_BEGINNINGS = ("noise", "noise", "noise", "noise", "strength", "strength", "start")
 _WIDE_SIZES = ((96, 160), (72, 200), (200, 64))
 _SINGLES = 4
 _PARTITIONS = ((8,), (6, 2), (5, 3), (4, 4), (4, 2, 2), (3, 3, 2))
@@ -96,6 +102,10 @@ class Case:
     guidance_rescale: float | None = None
     clip_skip: int | None = None
     denoising_end: float | None = None
+    init_image: bytes | None = field(default=None, repr=False)
+    strength: float | None = None
+    denoising_start: float | None = None
+    generator_device: str | None = None  # As the wire calls it.
     # By the names that diffusers' pipeline gives them: sizes (height, width), crops (top, left).
     micro: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -112,6 +122,8 @@ def draw_groups(rng: random.Random, captions: bool) -> list[list[Case]]:
     schedulers = _deal(rng, _SCHEDULERS, count)
     spacings = _deal(rng, _SPACINGS, count)
     seed_bits = _deal(rng, _SEED_BITS, count)
+    generators = _deal(rng, _GENERATORS, count)
+    beginnings = _deal(rng, _BEGINNINGS, count)
     sizes = _draw_sizes(rng, len(lengths))
     return [
         [
@@ -124,6 +136,9 @@ def draw_groups(rng: random.Random, captions: bool) -> list[list[Case]]:
                 schedulers.pop(),
                 spacings.pop(),
                 seed_bits.pop(),
+                generators.pop(),
+                # A picture's own size would part it from the rest of its group.
+                beginnings.pop() if size or length == 1 else "noise",
             )
             for _ in range(length)
         ]
@@ -142,8 +157,17 @@ def to_request(case: Case) -> pb.GenerateImagesRequest:
         guidance_rescale=case.guidance_rescale,
         clip_skip=case.clip_skip,
         denoising_end=case.denoising_end,
+        denoising_start=case.denoising_start,
         seed=case.seed,
     )
+    if case.init_image is not None:
+        request.init_image.data = case.init_image
+        if case.strength is not None:
+            request.init_image.strength = case.strength
+    if case.generator_device:
+        request.generator_device = pb.GeneratorDevice.Value(
+            f"GENERATOR_DEVICE_{case.generator_device}"
+        )
     if case.scheduler:
         request.scheduler = pb.Scheduler.Value(f"SCHEDULER_{case.scheduler}")
     if case.size:
@@ -189,11 +213,22 @@ def _draw_case(
     scheduler: str | None,
     spacing: str | None,
     seed_bits: int,
+    generator_device: str | None,
+    beginning: str,
 ) -> Case:
     given = negative == "given"
     steps = 25 if rng.random() < 0.04 else rng.randint(1, 14)
+    strength = None
+    if beginning == "strength":
+        # Absent, it is 0.3, of which 4 steps leave one.
+        strength = round(rng.uniform(0.2, 1.0), 2) if rng.random() < 0.8 else None
+        steps = max(steps, math.ceil(1 / (strength or 0.3)) + 1)
+    elif beginning == "start":
+        steps = max(steps, 6)
     # Of fewer steps nothing may be left, and a row without passes shares none.
-    stops_early = steps >= 6 and rng.random() < 0.2
+    stops_early = beginning == "noise" and steps >= 6 and rng.random() < 0.2
+    # A picture's pipeline crops the negative twin as the positive one, whatever it is told.
+    micro = _draw_micro(rng, with_picture=beginning != "noise") if rng.random() < 0.4 else {}
     return Case(
         prompt=_draw_prompt(rng, captions),
         prompt_2=_draw_prompt(rng, captions) if rng.random() < 0.25 else None,
@@ -214,7 +249,11 @@ def _draw_case(
         guidance_rescale=round(rng.random(), 2) if rng.random() < 0.3 else None,
         clip_skip=rng.randint(0, 1) if rng.random() < 0.25 else None,
         denoising_end=round(rng.uniform(0.3, 0.95), 2) if stops_early else None,
-        micro=_draw_micro(rng) if rng.random() < 0.4 else {},
+        init_image=draw_picture(rng) if beginning != "noise" else None,
+        strength=strength,
+        denoising_start=round(rng.uniform(0.2, 0.8), 2) if beginning == "start" else None,
+        generator_device=generator_device,
+        micro=micro,
     )
 
 
@@ -228,7 +267,7 @@ def _draw_prompt(rng: random.Random, captions: bool) -> str:
     return " ".join(rng.choices(_WORDS, k=4 * pieces))
 
 
-def _draw_micro(rng: random.Random) -> dict[str, tuple[int, int]]:
+def _draw_micro(rng: random.Random, with_picture: bool) -> dict[str, tuple[int, int]]:
     def pair(low: int, high: int) -> tuple[int, int]:
         return rng.randint(low, high), rng.randint(low, high)
 
@@ -237,7 +276,10 @@ def _draw_micro(rng: random.Random) -> dict[str, tuple[int, int]]:
         name: pair(0 if "crops" in name else 16, 600)
         for name in rng.sample(names, rng.randint(1, 3))
     }
-    if rng.random() < 0.5:
+    if with_picture:
+        names = rng.sample(("negative_original_size", "negative_target_size"), rng.randint(0, 2))
+        micro |= {name: pair(16, 600) for name in names}
+    elif rng.random() < 0.5:
         # Complete, as only then do an absent twin's meanings here and in diffusers agree.
         micro["negative_original_size"] = pair(16, 600)
         micro["negative_target_size"] = pair(16, 600)

@@ -1,5 +1,7 @@
 """What PyPI's diffusers makes of a case."""
 
+import io
+import sys
 import warnings
 from pathlib import Path
 
@@ -7,10 +9,13 @@ import diffusers
 import numpy as np
 import torch
 from cases import Case
-from diffusers import StableDiffusionXLPipeline
+from diffusers import StableDiffusionXLImg2ImgPipeline, StableDiffusionXLPipeline
 from diffusers.utils import logging as diffusers_logging
+from diffusers.utils import torch_utils
+from PIL import Image, ImageOps
 from transformers.utils import logging as transformers_logging
 
+from curand import CudaGenerator
 
 _SCHEDULERS = {
     "EULER": (diffusers.EulerDiscreteScheduler, {}),
@@ -25,8 +30,24 @@ _SCHEDULERS = {
 }
 
 
-def load_pipeline(folder: Path) -> StableDiffusionXLPipeline:
-    """The checkpoint in float32, whatever its files hold."""
+_torch_randn_tensor = torch_utils.randn_tensor
+
+
+def _randn_tensor(shape, generator=None, device=None, dtype=None, layout=None):
+    if isinstance(generator, CudaGenerator):
+        return generator.randn(shape, dtype)
+    return _torch_randn_tensor(shape, generator, device, dtype, layout)
+
+
+def _accept_cuda_generators() -> None:
+    """diffusers draws all its noise with one function, which every module holds by name."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "randn_tensor", None) is _torch_randn_tensor:
+            module.randn_tensor = _randn_tensor
+
+
+def load_pipeline(folder: Path, dtype: torch.dtype = torch.float32) -> StableDiffusionXLPipeline:
+    """The checkpoint in this dtype, whatever its files hold."""
     for logging in (diffusers_logging, transformers_logging):
         logging.set_verbosity_error()
         logging.disable_progress_bar()
@@ -36,7 +57,7 @@ def load_pipeline(folder: Path) -> StableDiffusionXLPipeline:
         pipeline = StableDiffusionXLPipeline.from_pretrained(
             folder,
             variant=variant,
-            torch_dtype=torch.float32,
+            torch_dtype=dtype,
             add_watermarker=False,
             local_files_only=True,
         )
@@ -44,24 +65,33 @@ def load_pipeline(folder: Path) -> StableDiffusionXLPipeline:
     return pipeline
 
 
+def read_picture(file: bytes, size: tuple[int, int] | None) -> Image.Image:
+    """An upright picture of this height and width, or else its own in multiples of 8."""
+    picture = ImageOps.exif_transpose(Image.open(io.BytesIO(file))).convert("RGB")
+    height, width = size or (picture.height // 8 * 8, picture.width // 8 * 8)
+    return picture.resize((width, height), Image.Resampling.LANCZOS)
+
+
 class Oracle:
     """A checkpoint in diffusers."""
 
-    def __init__(self, folder: Path):
-        self._pipeline = load_pipeline(folder)
+    def __init__(self, folder: Path, dtype: torch.dtype = torch.float32):
+        self._pipeline = load_pipeline(folder, dtype)
+        self._image_to_image = StableDiffusionXLImg2ImgPipeline(
+            **self._pipeline.components, add_watermarker=False
+        )
+        self._image_to_image.set_progress_bar_config(disable=True)
         self._scheduler_config = self._pipeline.scheduler.config
         self._default_scheduler = "EULER"  # Of every checkpoint that we compare.
+        _accept_cuda_generators()
 
     def image(self, case: Case) -> np.ndarray:
         """The image in one diffusers call: [height, width, 3], 8 bits."""
-        spacing = {"timestep_spacing": case.spacing} if case.spacing else {}
-        scheduler, changes = _SCHEDULERS[case.scheduler or self._default_scheduler]
-        self._pipeline.scheduler = scheduler.from_config(
-            self._scheduler_config, **changes, **spacing
-        )
+        return (self.exact_image(case) * 255).round().astype(np.uint8)
+
+    def exact_image(self, case: Case) -> np.ndarray:
+        """Likewise, before rounding: 0 to 1."""
         given = {
-            "height": case.size and case.size[0],
-            "width": case.size and case.size[1],
             "prompt_2": case.prompt_2,
             "negative_prompt": case.negative_prompt,
             "negative_prompt_2": case.negative_prompt_2,
@@ -70,12 +100,35 @@ class Oracle:
             "clip_skip": case.clip_skip,
             "denoising_end": case.denoising_end,
         }
-        image = self._pipeline(
+        if case.init_image is None:
+            pipeline = self._pipeline
+            if case.size:
+                given["height"], given["width"] = case.size
+        else:
+            pipeline = self._image_to_image
+            given["image"] = read_picture(case.init_image, case.size)
+            given["strength"] = case.strength
+            given["denoising_start"] = case.denoising_start
+            # The two pipelines' own defaults differ; ours has one.
+            given["guidance_scale"] = 5.0 if case.guidance is None else case.guidance
+        pipeline.scheduler = self._scheduler_for(case)
+        [image] = pipeline(
             prompt=case.prompt,
             num_inference_steps=case.steps,
-            generator=torch.Generator("cpu").manual_seed(case.seed),
+            generator=_generator_for(case),
             output_type="np",
             **{name: value for name, value in given.items() if value is not None},
             **case.micro,
-        ).images[0]
-        return (image * 255).round().astype(np.uint8)
+        ).images
+        return image
+
+    def _scheduler_for(self, case: Case):
+        spacing = {"timestep_spacing": case.spacing} if case.spacing else {}
+        scheduler, changes = _SCHEDULERS[case.scheduler or self._default_scheduler]
+        return scheduler.from_config(self._scheduler_config, **changes, **spacing)
+
+
+def _generator_for(case: Case) -> torch.Generator | CudaGenerator:
+    if case.generator_device == "CUDA":
+        return CudaGenerator(case.seed)
+    return torch.Generator("cpu").manual_seed(case.seed)

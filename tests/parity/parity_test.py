@@ -1,6 +1,7 @@
 """Images over the wire against diffusers, live: the same request must give the same picture.
 
-The cases are drawn; set DARKROOM_TEST_SEED to the printed seed to draw them again.
+The cases are drawn; set DARKROOM_TEST_SEED to the printed seed to draw them again. More rounds of
+them are drawn with DARKROOM_PARITY_ROUNDS.
 """
 
 import os
@@ -10,22 +11,24 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from cases import Case, draw_groups, to_request
+from cases import Case, draw_groups
 from checkpoint_specs import SPECS
+from compare import generate
 from oracle import Oracle
 from random_checkpoint import make_checkpoint
+from report import REPORT
 
 from live_server import LiveServer
-from pictures import MIN_EQUAL_SHARE, moved_share, pixels_of
+from pictures import MIN_EQUAL_SHARE, moved_share
 from protos import REPOSITORY
 
-pytestmark = pytest.mark.timeout(300)
 
 EMBEDDED = REPOSITORY / "models" / "emoji"
 SEED = int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrandbits(32))
+ROUNDS = int(os.environ.get("DARKROOM_PARITY_ROUNDS") or 1)
+pytestmark = pytest.mark.timeout(300 * ROUNDS)
 # Long enough for a group sent at once to meet; a lone request waits it out.
 WINDOW = "300ms"
-CALL_TIMEOUT_S = 120
 MIN_MOVED_SHARE = 0.01
 
 
@@ -59,12 +62,15 @@ def checkpoint(request, tmp_path_factory) -> Iterator[Checkpoint]:
 
 def test_drawn_images_equal_diffusers(checkpoint, capsys):
     captions = checkpoint.name == EMBEDDED.name
-    groups = draw_groups(random.Random(f"{SEED} {checkpoint.name}"), captions)
+    rng = random.Random(f"{SEED} {checkpoint.name}")
+    groups = [group for _ in range(ROUNDS) for group in draw_groups(rng, captions)]
     compared = [
         Comparison(case, off_by(image, checkpoint.oracle.image(case)))
         for group in groups
         for case, image in zip(group, generate(checkpoint.server, group), strict=True)
     ]
+    for comparison in compared:
+        REPORT.add_image(comparison.case, comparison.off)
     values = np.concatenate([comparison.off.ravel() for comparison in compared])
     equal = float(np.mean(values == 0))
     with capsys.disabled():
@@ -98,22 +104,6 @@ def test_comparison_notices_a_change(checkpoint, change):
     [image] = generate(checkpoint.server, [case])
     assert moved_share(image, checkpoint.oracle.image(case)) < MIN_MOVED_SHARE
     assert moved_share(image, checkpoint.oracle.image(replace(case, **change))) >= MIN_MOVED_SHARE
-
-
-def generate(server: LiveServer, group: list[Case]) -> list[np.ndarray]:
-    """Sends the cases at once, checks that each had company, and returns their images."""
-    calls = [
-        server.stub.GenerateImages.future(to_request(case), timeout=CALL_TIMEOUT_S)
-        for case in group
-    ]
-    replies = [call.result() for call in calls]
-    pictures = []
-    for case, reply in zip(group, replies, strict=True):
-        assert (reply.stats.batch_sizes.max > 1) == (len(group) > 1), reply.stats
-        [image] = reply.images
-        assert image.seed == case.seed
-        pictures.append(pixels_of(image))
-    return pictures
 
 
 def off_by(image: np.ndarray, expected: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <prometheus/text_serializer.h>
 
 #include <atomic>
 #include <random>
@@ -9,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
+#include "server/status_details.h"
 #include "tests/support/fake_image_generator.h"
 
 namespace darkroom {
@@ -90,6 +92,35 @@ TEST_F(DeviceWorkerTest, APoisonedImageFailsAloneInItsBatch) {
   for (size_t i = 0; i < results.size(); ++i) {
     EXPECT_EQ(results[i], i == 3 ? "told to fail" : absl::StrCat(i, " 2 fine"));
   }
+}
+
+TEST_F(DeviceWorkerTest, AnImageThatIsNotANumberFailsAloneAndSaysSo) {
+  absl::BlockingCounter left(3);
+  absl::Status statuses[3];
+  for (size_t i = 0; i < 3; ++i) {
+    std::vector<ImageJob> jobs;
+    jobs.push_back({.request = MakeRequest(i == 1 ? "nan" : "fine", i),
+                    .done = [&, i](absl::StatusOr<FinishedImage> image) {
+                      statuses[i] = image.status();
+                      left.DecrementCount();
+                    }});
+    const RowId first = worker_.ReserveRows(1);
+    ASSERT_TRUE(worker_.Submit(first, std::move(jobs), absl::InfiniteFuture()).ok());
+  }
+  left.Wait();
+  EXPECT_TRUE(statuses[0].ok() && statuses[2].ok());
+  EXPECT_TRUE(absl::IsInternal(statuses[1])) << statuses[1];
+  EXPECT_EQ(ReasonOf(statuses[1]), "NAN_OUTPUT");
+}
+
+TEST_F(DeviceWorkerTest, AnImageThatWasDecodedTwiceIsCounted) {
+  std::vector<std::string> results(2);
+  absl::BlockingCounter left(2);
+  ASSERT_TRUE(Submit(MakeRequest("overflow", 1), results[0], left).ok());
+  ASSERT_TRUE(Submit(MakeRequest("fine", 1), results[1], left).ok());
+  left.Wait();
+  EXPECT_THAT(prometheus::TextSerializer().Serialize(metrics_.registry()->Collect()),
+              testing::HasSubstr("darkroom_nan_retries_total 1\n"));
 }
 
 TEST_F(DeviceWorkerTest, ARefusedRequestIsForgottenAndNobodyIsTold) {

@@ -18,9 +18,9 @@ const ModelInfo kModel = {
     .id = "emoji", .device = "cpu", .dtype = "float32", .default_size = {64, 128}};
 
 // The one text under the key.
-std::string Text(const std::vector<PngText>& texts, const std::string& key) {
+std::string Text(const std::vector<ImageText>& texts, const std::string& key) {
   std::string found;
-  for (const PngText& text : texts) {
+  for (const ImageText& text : texts) {
     if (text.key == key) found += text.text;
   }
   return found;
@@ -48,7 +48,17 @@ TEST(GenerationParametersTest, TheTextHasTheLayoutOfTheWebUi) {
   EXPECT_EQ(Text(DescribeImage({}, kImage, kModel), "parameters"),
             "a red apple,\non blue\nNegative prompt: rain\n"
             "Steps: 20, Sampler: Euler, CFG scale: 7.5, Seed: 18446744073709551615, "
-            "Size: 128x64, Model: emoji, Version: Darkroom " DARKROOM_VERSION);
+            "Size: 128x64, Model: emoji, RNG: CPU, Version: Darkroom " DARKROOM_VERSION);
+}
+
+TEST(GenerationParametersTest, TheTextTellsOfAnInitImageAndOfTheGenerator) {
+  ImageRequest image = kImage;
+  image.init_image = std::make_shared<RgbImage>();
+  image.strength = 0.25;
+  image.generator_device = GeneratorDevice::kCuda;
+  const auto pairs = ReadAsWebUi(Text(DescribeImage({}, image, kModel), "parameters"));
+  EXPECT_EQ(pairs.at("Denoising strength"), "0.25");
+  EXPECT_EQ(pairs.at("RNG"), "GPU");
 }
 
 TEST(GenerationParametersTest, ANegativePromptThatIsAbsentHasNoLine) {
@@ -58,13 +68,11 @@ TEST(GenerationParametersTest, ANegativePromptThatIsAbsentHasNoLine) {
 
 TEST(GenerationParametersTest, TheWebUiReadsItsParameters) {
   const auto pairs = ReadAsWebUi(Text(DescribeImage({}, kImage, kModel), "parameters"));
-  const std::map<std::string, std::string> expected = {{"Steps", "20"},
-                                                       {"Sampler", "Euler"},
-                                                       {"CFG scale", "7.5"},
-                                                       {"Seed", "18446744073709551615"},
-                                                       {"Size", "128x64"},
-                                                       {"Model", "emoji"},
-                                                       {"Version", "Darkroom " DARKROOM_VERSION}};
+  const std::map<std::string, std::string> expected = {
+      {"Steps", "20"},      {"Sampler", "Euler"},
+      {"CFG scale", "7.5"}, {"Seed", "18446744073709551615"},
+      {"Size", "128x64"},   {"Model", "emoji"},
+      {"RNG", "CPU"},       {"Version", "Darkroom " DARKROOM_VERSION}};
   EXPECT_EQ(pairs, expected);
 }
 
@@ -81,8 +89,8 @@ TEST(GenerationParametersTest, TheJsonSaysModelDeviceDtypeAndVersion) {
 
 // Parses the request, and for each of its images again what its file says.
 void ExpectFilesMakeTheirImagesAgain(const v1::GenerateImagesRequest& request, int& images) {
-  const RequestLimits limits;
-  const auto parsed = ParseRequest(request, kModel, limits);
+  const RequestRules rules;
+  const auto parsed = ParseRequest(request, kModel, rules);
   if (!parsed.ok()) return;
   for (const ImageRequest& image : parsed->images) {
     const std::string text = Text(DescribeImage(request, image, kModel), "darkroom");
@@ -91,7 +99,11 @@ void ExpectFilesMakeTheirImagesAgain(const v1::GenerateImagesRequest& request, i
     const auto status = google::protobuf::util::JsonStringToMessage(json, &read);
     ASSERT_TRUE(status.ok()) << status.ToString() << json;
     EXPECT_EQ(read.request_id(), "");
-    const auto again = ParseRequest(read, kModel, limits);
+    EXPECT_EQ(read.init_image().data(), "");
+    if (request.has_init_image()) {
+      read.mutable_init_image()->set_data(request.init_image().data());
+    }
+    const auto again = ParseRequest(read, kModel, rules);
     ASSERT_TRUE(again.ok()) << again.status() << json;
     ASSERT_EQ(again->images.size(), 1u) << json;
     ASSERT_EQ(Spelled(again->images[0]), Spelled(image)) << json;

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "model/image_generator.h"
+#include "server/codec/image_file.h"
 #include "server/request_parser.h"
 #include "tests/support/seeded_random.h"
 
@@ -21,14 +22,21 @@ namespace darkroom {
 // A model and limits unlike the defaults, so that neither is taken for the other.
 inline const ModelInfo kSmallModel = {
     .id = "emoji", .device = "cpu", .dtype = "float32", .default_size = {64, 128}};
-inline constexpr RequestLimits kSmallLimits = {
+inline constexpr RequestRules kSmallRules = {
     .max_pixels = 64 * 256, .max_images = 4, .max_steps = 30};
+
+// A file of an image of this size.
+inline std::string PngFile(ImageSize size) {
+  const RgbImage image{size,
+                       std::vector<uint8_t>(static_cast<size_t>(size.height * size.width) * 3)};
+  return WriteImageFile(ImageFileFormat::kPng, image, /*quality=*/0, {}).value();
+}
 
 // The request of this text, parsed for them.
 inline absl::StatusOr<ParsedRequest> Parse(const std::string& text) {
   v1::GenerateImagesRequest request;
   EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &request)) << text;
-  return ParseRequest(request, kSmallModel, kSmallLimits);
+  return ParseRequest(request, kSmallModel, kSmallRules);
 }
 
 // Everything in it, so that two can be compared and a difference read. -0 is 0.
@@ -43,10 +51,12 @@ inline std::string Spelled(const ImageRequest& image) {
       "' '", image.negative_prompt_2, "' ", image.size.height, "x", image.size.width, " steps ",
       image.steps, " guidance ", absl::StrFormat("%.17g", image.guidance_scale + 0.0), " seed ",
       image.seed, " rescale ", absl::StrFormat("%.17g", image.guidance_rescale + 0.0), " skip ",
-      image.clip_skip, " end ", absl::StrFormat("%.17g", image.denoising_end), " scheduler ",
-      static_cast<int>(image.scheduler), " spacing ",
-      image.spacing ? static_cast<int>(*image.spacing) : -1, " told ", Spelled(image.conditioning),
-      " not ", Spelled(image.negative_conditioning));
+      image.clip_skip, " strength ", absl::StrFormat("%.17g", image.strength), " start ",
+      absl::StrFormat("%.17g", image.denoising_start.value_or(-1)), " end ",
+      absl::StrFormat("%.17g", image.denoising_end), " device ",
+      static_cast<int>(image.generator_device), " scheduler ", static_cast<int>(image.scheduler),
+      " spacing ", image.spacing ? static_cast<int>(*image.spacing) : -1, " told ",
+      Spelled(image.conditioning), " not ", Spelled(image.negative_conditioning));
 }
 
 // Mostly small numbers, now and then the edges of what the field's type holds.
@@ -110,7 +120,12 @@ inline void DrawField(SeededRandom& random, google::protobuf::Message& message,
   switch (field->cpp_type()) {
     case Field::CPPTYPE_BOOL: set->SetBool(&message, field, true); break;
     case Field::CPPTYPE_DOUBLE: set->SetDouble(&message, field, DrawDouble(random)); break;
-    case Field::CPPTYPE_STRING: set->SetString(&message, field, DrawText(random)); break;
+    case Field::CPPTYPE_STRING:
+      set->SetString(&message, field,
+                     field->type() == Field::TYPE_BYTES && random.Between(0, 3) > 0
+                         ? PngFile({static_cast<int>(random.Between(1, 80)), 24})
+                         : DrawText(random));
+      break;
     case Field::CPPTYPE_ENUM:
       set->SetEnumValue(&message, field, static_cast<int>(random.Between(0, 11)) - 1);
       break;

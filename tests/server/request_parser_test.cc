@@ -81,6 +81,20 @@ TEST(RequestParserTest, WhatIsSetIsTaken) {
   EXPECT_EQ(Spelled(parsed->images[0]), Spelled(expected));
 }
 
+TEST(RequestParserTest, AnInitImageGivesItsSizeRoundedDownWhereTheRequestHasNone) {
+  const auto size = [](const std::string& text) {
+    v1::GenerateImagesRequest request;
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &request)) << text;
+    request.mutable_init_image()->set_data(PngFile({47, 90}));
+    const ImageSize made =
+        ParseRequest(request, kSmallModel, kSmallRules).value().images.front().size;
+    return std::pair(made.height, made.width);
+  };
+  EXPECT_EQ(size(""), std::pair(40, 88));
+  EXPECT_EQ(size("width: 16"), std::pair(40, 16));
+  EXPECT_EQ(size("width: 64 height: 64"), std::pair(64, 64));
+}
+
 TEST(RequestParserTest, SeedsCountUpAndWrapAroundOrAreTheListed) {
   EXPECT_THAT(Seeds("seed: 7 num_images: 3"), ElementsAre(7, 8, 9));
   EXPECT_THAT(Seeds("seed: 18446744073709551614 num_images: 4"),

@@ -14,6 +14,7 @@ namespace darkroom {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 using testing::UnorderedElementsAre;
 
 // The fields that a caller is told of.
@@ -53,7 +54,7 @@ TEST(RequestViolationsTest, EveryViolationIsNamedAtOnce) {
       Violated(parsed.status()),
       UnorderedElementsAre("model", "negative_prompt_2", "width", "height", "num_inference_steps",
                            "guidance_scale", "num_images", "num_images", "seed", "guidance_rescale",
-                           "output.quality", "init_image", "clip_skip",
+                           "output.quality", "init_image.data", "clip_skip",
                            "micro_conditioning.negative_crop_top_left", "request_id"));
 }
 
@@ -66,12 +67,9 @@ TEST(RequestViolationsTest, AModelThatIsNotOursIsNotFound) {
 TEST(RequestViolationsTest, EveryFeatureThatIsNotBuiltIsRefusedByItsField) {
   const std::pair<const char*, const char*> cases[] = {
       {"prompt_syntax: PROMPT_SYNTAX_WEIGHTED", "prompt_syntax"},
-      {"generator_device: GENERATOR_DEVICE_CUDA", "generator_device"},
       {"priority: PRIORITY_HIGH", "priority"},
-      {"output { format: IMAGE_FORMAT_JPEG }", "output.format"},
       {"aesthetic_score: 6", "aesthetic_score"},
       {"negative_aesthetic_score: 2.5", "negative_aesthetic_score"},
-      {"denoising_start: 0", "denoising_start"},
       {"loras {}", "loras"}};
   for (const auto& [text, field] : cases) {
     const absl::Status status = Parse(text).status();
@@ -80,13 +78,72 @@ TEST(RequestViolationsTest, EveryFeatureThatIsNotBuiltIsRefusedByItsField) {
   }
 }
 
+TEST(RequestViolationsTest, WhatIsNoImageIsRefusedAsSuch) {
+  const absl::Status status = Parse(R"pb(init_image { data: "GIF89a" })pb").status();
+  EXPECT_THAT(Violated(status), ElementsAre("init_image.data"));
+  EXPECT_EQ(ReasonOf(status), "IMAGE_DECODE");
+}
+
+class InitImageTest : public testing::Test {
+ protected:
+  // The fields that a request with an image of 64x64 violates.
+  static std::vector<std::string> Violations(const std::string& text, ImageSize size = {64, 64}) {
+    v1::GenerateImagesRequest request;
+    EXPECT_TRUE(google::protobuf::TextFormat::ParseFromString(text, &request)) << text;
+    request.mutable_init_image()->set_data(PngFile(size));
+    const auto parsed = ParseRequest(request, kSmallModel, kSmallRules);
+    return parsed.ok() ? std::vector<std::string>() : Violated(parsed.status());
+  }
+};
+
+TEST_F(InitImageTest, StrengthIsAboveZeroAndAtMostOne) {
+  for (const char* strength : {"0", "-0.5", "1.01", "nan", "inf"}) {
+    EXPECT_THAT(Violations(absl::StrCat("init_image { strength: ", strength, " }")),
+                ElementsAre("init_image.strength"));
+  }
+  EXPECT_THAT(Violations("init_image { strength: 1 }"), IsEmpty());
+}
+
+TEST_F(InitImageTest, StepsTimesStrengthBelowOneNamesBoth) {
+  EXPECT_THAT(Violations("num_inference_steps: 3"),
+              UnorderedElementsAre("num_inference_steps", "init_image.strength"));
+  EXPECT_THAT(Violations("num_inference_steps: 4"), IsEmpty());
+  EXPECT_THAT(Violations("num_inference_steps: 10 init_image { strength: 0.1 }"), IsEmpty());
+}
+
+TEST_F(InitImageTest, DenoisingStartTakesThePlaceOfStrength) {
+  EXPECT_THAT(Violations("num_inference_steps: 1 denoising_start: 0.5"), IsEmpty());
+  EXPECT_THAT(Violations("denoising_start: 0.5 init_image { strength: 0.5 }"),
+              ElementsAre("init_image.strength"));
+  EXPECT_THAT(Violations("denoising_start: 0.5 denoising_end: 0.5"),
+              ElementsAre("denoising_start"));
+  EXPECT_THAT(Violations("denoising_start: 1.5"), ElementsAre("denoising_start"));
+  EXPECT_THAT(Violated(Parse("denoising_start: 0.5").status()), ElementsAre("denoising_start"));
+}
+
+TEST_F(InitImageTest, AnImageTooSmallForTheModelNeedsASize) {
+  EXPECT_THAT(Violations("", {7, 64}), ElementsAre("init_image.data"));
+  EXPECT_THAT(Violations("height: 64", {7, 64}), IsEmpty());
+}
+
+TEST_F(InitImageTest, AnImageLargerThanTheLimitIsNamedByTheSizeItMakes) {
+  EXPECT_THAT(Violations("", {512, 64}), UnorderedElementsAre("width", "height"));
+  EXPECT_THAT(Violations("height: 64", {512, 64}), IsEmpty());
+}
+
+TEST_F(InitImageTest, NegativeSizesStandAlone) {
+  EXPECT_THAT(Violations("micro_conditioning { negative_target_size { height: 8 width: 8 } "
+                         "negative_crop_top_left {} }"),
+              IsEmpty());
+}
+
 TEST(RequestViolationsTest, DrawnRequestsNeverCrashAndAcceptedOnesObeyEveryLimit) {
   SeededRandom random;
-  int accepted = 0;
+  int accepted = 0, with_image = 0;
   for (int round = 0; round < 20'000; ++round) {
     v1::GenerateImagesRequest request;
     DrawFields(random, request);
-    const auto parsed = ParseRequest(request, kSmallModel, kSmallLimits);
+    const auto parsed = ParseRequest(request, kSmallModel, kSmallRules);
     if (!parsed.ok()) {
       const bool not_found = absl::IsNotFound(parsed.status());
       ASSERT_TRUE(not_found || absl::IsInvalidArgument(parsed.status())) << parsed.status();
@@ -100,18 +157,22 @@ TEST(RequestViolationsTest, DrawnRequestsNeverCrashAndAcceptedOnesObeyEveryLimit
     SCOPED_TRACE(request.ShortDebugString());
     ASSERT_TRUE(image.size.height > 0 && image.size.height % 8 == 0) << image.size.height;
     ASSERT_TRUE(image.size.width > 0 && image.size.width % 8 == 0) << image.size.width;
-    ASSERT_LE(int64_t{image.size.height} * image.size.width, kSmallLimits.max_pixels);
-    ASSERT_TRUE(image.steps >= 1 && image.steps <= kSmallLimits.max_steps) << image.steps;
+    ASSERT_LE(int64_t{image.size.height} * image.size.width, kSmallRules.max_pixels);
+    ASSERT_TRUE(image.steps >= 1 && image.steps <= kSmallRules.max_steps) << image.steps;
     ASSERT_TRUE(image.guidance_scale >= 0 && image.guidance_scale <= 50) << image.guidance_scale;
     ASSERT_TRUE(image.guidance_rescale >= 0 && image.guidance_rescale <= 1);
     ASSERT_TRUE(image.denoising_end > 0 && image.denoising_end <= 1) << image.denoising_end;
     ASSERT_TRUE(image.clip_skip >= 0 && image.clip_skip <= kSmallModel.max_clip_skip);
     ASSERT_LE(image.prompt.size(), 8192u);
-    ASSERT_TRUE(parsed->format == v1::IMAGE_FORMAT_PNG ||
-                parsed->format == v1::IMAGE_FORMAT_RAW_RGB);
+    ASSERT_TRUE(parsed->format != v1::IMAGE_FORMAT_UNSPECIFIED &&
+                v1::ImageFormat_IsValid(parsed->format));
+    ASSERT_TRUE(parsed->quality >= 1 && parsed->quality <= 100) << parsed->quality;
+    ASSERT_TRUE(image.strength > 0 && image.strength <= 1) << image.strength;
+    with_image += request.has_init_image();
     ASSERT_TRUE(parsed->request_id.size() >= 1 && parsed->request_id.size() <= 64);
   }
   EXPECT_GT(accepted, 100);
+  EXPECT_GT(with_image, 10);
 }
 
 }  // namespace

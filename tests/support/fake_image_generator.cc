@@ -7,6 +7,7 @@ namespace {
 
 struct FakeRow final : ImageInProgress {
   int truncated_tokens() const override { return 0; }
+  bool decoded_twice() const override { return request.prompt == "overflow"; }
 
   ImageRequest request;
   int steps_made = 0;
@@ -41,6 +42,7 @@ absl::StatusOr<std::vector<RgbImage>> FakeImageGenerator::Finish(
     std::span<ImageInProgress* const> rows) {
   std::vector<RgbImage> images;
   for (ImageInProgress* row : rows) {
+    if (AsFake(row).request.prompt == "nan") return absl::DataLossError("not a number");
     const std::string text = Spell(AsFake(row).request, AsFake(row).steps_made);
     images.push_back({.size = {1, 1}, .pixels = {text.begin(), text.end()}});
   }

@@ -10,7 +10,8 @@
 namespace darkroom {
 
 // A generator whose image spells its own seed, prompt and number of steps, so that nothing can be
-// lost or crossed unseen. A prompt "fail" fails every call that it takes part in.
+// lost or crossed unseen. A prompt "fail" fails every Start that it takes part in, "nan" every
+// Finish; "overflow" says that it was decoded twice.
 class FakeImageGenerator final : public ImageGenerator {
  public:
   const ModelInfo& info() const override { return info_; }

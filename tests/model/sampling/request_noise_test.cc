@@ -13,14 +13,43 @@ namespace {
 
 constexpr int64_t kShape[] = {4, 16, 16};
 
-at::Tensor Noise(uint64_t seed) { return RequestNoise(seed).Draw(kShape); }
+RequestNoise NoiseOf(uint64_t seed, GeneratorDevice device = GeneratorDevice::kCpu) {
+  return RequestNoise(seed, device, at::kFloat);
+}
 
-TEST(RequestNoiseTest, HasTheShapeAndIsStandardNormal) {
-  const at::Tensor noise = RequestNoise(7).Draw({4, 128, 128});
-  EXPECT_EQ(noise.sizes(), at::IntArrayRef({4, 128, 128}));
-  EXPECT_EQ(noise.scalar_type(), at::kFloat);
-  EXPECT_NEAR(noise.mean().item<double>(), 0, 0.02);
-  EXPECT_NEAR(noise.std().item<double>(), 1, 0.02);
+at::Tensor Noise(uint64_t seed) { return NoiseOf(seed).Draw(kShape); }
+
+class EveryDeviceTest : public testing::TestWithParam<GeneratorDevice> {};
+
+INSTANTIATE_TEST_SUITE_P(Devices, EveryDeviceTest,
+                         testing::Values(GeneratorDevice::kCpu, GeneratorDevice::kCuda));
+
+TEST_P(EveryDeviceTest, HasTheShapeAndIsStandardNormal) {
+  for (const at::ScalarType dtype : {at::kFloat, at::kHalf, at::kBFloat16}) {
+    const at::Tensor noise = RequestNoise(7, GetParam(), dtype).Draw({4, 128, 128});
+    EXPECT_EQ(noise.sizes(), at::IntArrayRef({4, 128, 128}));
+    EXPECT_EQ(noise.scalar_type(), at::kFloat);
+    EXPECT_NEAR(noise.mean().item<double>(), 0, 0.02);
+    EXPECT_NEAR(noise.std().item<double>(), 1, 0.02);
+  }
+}
+
+TEST_P(EveryDeviceTest, DrawsFollowOneAnotherAndACloneGoesOnWithThem) {
+  RequestNoise noise = NoiseOf(5, GetParam());
+  const at::Tensor first = noise.Draw(kShape);
+  EXPECT_TRUE(first.equal(NoiseOf(5, GetParam()).Draw(kShape)));
+  RequestNoise clone = noise.Clone();
+  const at::Tensor second = noise.Draw(kShape);
+  EXPECT_FALSE(second.equal(first));
+  EXPECT_TRUE(clone.Draw(kShape).equal(second));
+}
+
+TEST_P(EveryDeviceTest, ADrawMayHaveAnotherDtypeThanTheNetworks) {
+  const auto half_then_float = [&](at::ScalarType networks) {
+    RequestNoise noise(5, GetParam(), networks);
+    return at::stack({noise.Draw(kShape, at::kHalf), noise.Draw(kShape, at::kFloat)});
+  };
+  EXPECT_TRUE(half_then_float(at::kFloat).equal(half_then_float(at::kBFloat16)));
 }
 
 TEST(RequestNoiseTest, ASeedAlwaysGivesTheSameAndTwoSeedsDoNot) {
@@ -42,16 +71,6 @@ TEST(RequestNoiseTest, OtherDrawsAndTorchsOwnSeedDoNotMatter) {
   at::manual_seed(1);
   Noise(44);
   EXPECT_TRUE(at::randn({100}).equal(torchs));
-}
-
-TEST(RequestNoiseTest, DrawsFollowOneAnotherAndACloneGoesOnWithThem) {
-  RequestNoise noise(5);
-  const at::Tensor first = noise.Draw(kShape);
-  EXPECT_TRUE(first.equal(Noise(5)));
-  RequestNoise clone = noise.Clone();
-  const at::Tensor second = noise.Draw(kShape);
-  EXPECT_FALSE(second.equal(first));
-  EXPECT_TRUE(clone.Draw(kShape).equal(second));
 }
 
 TEST(RequestNoiseTest, ThreadsDoNotMatter) {

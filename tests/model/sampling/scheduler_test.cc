@@ -84,7 +84,7 @@ TEST_P(EverySamplerTest, TimestepsFallWithinTheTrainingOnes) {
 class ExactSamplerTest : public EverySamplerTest {};
 
 TEST_P(ExactSamplerTest, APerfectUNetLeadsToTheImage) {
-  RequestNoise noise(7);
+  RequestNoise noise(7, GeneratorDevice::kCpu, at::kFloat);
   const at::Tensor image = noise.Draw(kShape);
   const PerfectUNet unet(type_, image);
   for (const int steps : {1, 2, 3, 12}) {
@@ -98,7 +98,7 @@ TEST_P(ExactSamplerTest, APerfectUNetLeadsToTheImage) {
 }
 
 TEST_P(EverySamplerTest, ACloneGoesOnAsTheOriginalWould) {
-  RequestNoise noise(11);
+  RequestNoise noise(11, GeneratorDevice::kCpu, at::kFloat);
   const std::unique_ptr<Sampler> sampler = Make(6);
   at::Tensor latents = noise.Draw(kShape) * sampler->initial_sigma();
   for (int pass = 0; pass < 3; ++pass) {

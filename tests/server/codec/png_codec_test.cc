@@ -1,4 +1,4 @@
-#include "server/image_codec.h"
+#include "server/codec/png_codec.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -57,8 +57,8 @@ std::map<std::string, std::string> ReadTexts(const std::string& file) {
   return texts;
 }
 
-std::string Encode(const RgbImage& image, const std::vector<PngText>& texts = {}) {
-  absl::StatusOr<std::string> file = EncodePng(image, texts);
+std::string Encode(const RgbImage& image, const std::vector<ImageText>& texts = {}) {
+  absl::StatusOr<std::string> file = WritePng(image, texts);
   EXPECT_TRUE(file.ok()) << file.status();
   return file.ok() ? *std::move(file) : "";
 }
@@ -82,32 +82,32 @@ TEST(ImageCodecTest, TextsDoNotTouchThePixels) {
   EXPECT_EQ(Decode(Encode(image, {{"parameters", "a \xE2\x82\xAC"}})).pixels, image.pixels);
 }
 
-class PngTextTest : public testing::Test {
+class ImageTextTest : public testing::Test {
  protected:
-  std::map<std::string, std::string> RoundTrip(const std::vector<PngText>& texts) {
+  std::map<std::string, std::string> RoundTrip(const std::vector<ImageText>& texts) {
     return ReadTexts(Encode({.size = {1, 1}, .pixels = {1, 2, 3}}, texts));
   }
 };
 
-TEST_F(PngTextTest, AsciiAndOtherLettersComeBackUnderTheirKeys) {
+TEST_F(ImageTextTest, AsciiAndOtherLettersComeBackUnderTheirKeys) {
   const std::string euro = "zw\xC3\xB6lf \xE2\x82\xAC \xF0\x9F\x8D\x8E\nline 2";
   EXPECT_THAT(RoundTrip({{"parameters", euro}, {"darkroom", "{\"a\": 1}"}}),
               ElementsAre(Pair("darkroom", "{\"a\": 1}"), Pair("parameters", euro)));
 }
 
-TEST_F(PngTextTest, BytesOfValueZeroBecomeReplacementCharacters) {
+TEST_F(ImageTextTest, BytesOfValueZeroBecomeReplacementCharacters) {
   const std::string text("\0a\0", 3);
   EXPECT_THAT(RoundTrip({{"parameters", text}}), ElementsAre(Pair("parameters",
                                                                   "\xEF\xBF\xBD"
                                                                   "a\xEF\xBF\xBD")));
 }
 
-TEST_F(PngTextTest, AnEmptyTextAndAnEmptyListAreWritten) {
+TEST_F(ImageTextTest, AnEmptyTextAndAnEmptyListAreWritten) {
   EXPECT_THAT(RoundTrip({{"parameters", ""}}), ElementsAre(Pair("parameters", "")));
   EXPECT_TRUE(RoundTrip({}).empty());
 }
 
-TEST_F(PngTextTest, DrawnTextsComeBack) {
+TEST_F(ImageTextTest, DrawnTextsComeBack) {
   SeededRandom random;
   constexpr const char* kLetters[] = {"a", "\n", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80"};
   for (int round = 0; round < 200; ++round) {
@@ -121,7 +121,7 @@ TEST_F(PngTextTest, DrawnTextsComeBack) {
 }
 
 TEST(ImageCodecTest, AnImageWithoutPixelsIsAnErrorAndNotACrash) {
-  EXPECT_TRUE(absl::IsInternal(EncodePng({}, {}).status()));
+  EXPECT_TRUE(absl::IsInternal(WritePng({}, {}).status()));
 }
 
 }  // namespace
