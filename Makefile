@@ -1,10 +1,10 @@
 # The two commands are `make demo` and `make test`; `make help` lists the others.
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench parity lint format install clean
+.PHONY: help build demo test bench parity parity-full lint format install clean
 
 help:  ## This list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
 
 build:  ## Build the programs into build/release/bin, installing what is missing
 	@tools/setup build
@@ -28,6 +28,12 @@ parity:  ## A longer comparison with diffusers, written to docs/parity.md
 	@cd tests && PYTHONPATH=support DARKROOM_PARITY_ROUNDS=6 \
 	  DARKROOM_PARITY_REPORT=../docs/parity.md ../.venv/bin/python -m pytest -q -s \
 	  parity/parity_test.py parity/precision_test.py
+
+parity-full: build  ## As parity, at SDXL's full size: 14 GB of disk, 16 GB of memory
+	@tools/setup test
+	@.venv/bin/python bench/make_checkpoint.py build/full-checkpoint
+	@.venv/bin/python bench/parity_full.py build/full-checkpoint \
+	  bench/results/$$(date +%F)-parity-full-cpu.md
 
 lint:  ## clang's thread safety analysis and clang-format, as in the tests
 	@tools/setup test

@@ -14,6 +14,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "client/cli/input_files.h"
 #include "client/cli/text.h"
 
 namespace darkroom {
@@ -116,9 +117,30 @@ bool SetScheduler(absl::string_view text, Request& request) {
 }
 
 bool SetFormat(absl::string_view text, Request& request) {
-  const bool raw = text == "raw";
-  if (!raw && text != "png") return false;
-  request.mutable_output()->set_format(raw ? v1::IMAGE_FORMAT_RAW_RGB : v1::IMAGE_FORMAT_PNG);
+  constexpr std::pair<absl::string_view, v1::ImageFormat> kFormats[] = {
+      {"png", v1::IMAGE_FORMAT_PNG},
+      {"jpeg", v1::IMAGE_FORMAT_JPEG},
+      {"webp", v1::IMAGE_FORMAT_WEBP},
+      {"raw", v1::IMAGE_FORMAT_RAW_RGB}};
+  for (const auto& [name, format] : kFormats) {
+    if (text != name) continue;
+    request.mutable_output()->set_format(format);
+    return true;
+  }
+  return false;
+}
+
+bool SetQuality(absl::string_view text, Request& request) {
+  uint32_t quality = 0;
+  if (!absl::SimpleAtoi(text, &quality)) return false;
+  request.mutable_output()->set_quality(quality);
+  return true;
+}
+
+bool SetStrength(absl::string_view text, Request& request) {
+  double strength = 0;
+  if (!absl::SimpleAtod(text, &strength) || !std::isfinite(strength)) return false;
+  request.mutable_init_image()->set_strength(strength);
   return true;
 }
 
@@ -126,6 +148,38 @@ bool SetNegative(absl::string_view text, Request& request) {
   if (!IsUtf8(text)) return false;
   request.set_negative_prompt(std::string(text));
   return true;
+}
+
+// Reads the images to begin from: one for all requests, or one for each.
+absl::Status SetInitImages(const GenerateFlags& flags, std::vector<Request>& requests) {
+  const std::vector<std::string>& paths = flags.init_images;
+  if (paths.empty()) {
+    if (!flags.strength.has_value()) return absl::OkStatus();
+    return absl::InvalidArgumentError("--strength needs --init-image");
+  }
+  if (paths.size() != 1 && paths.size() != requests.size()) {
+    return absl::InvalidArgumentError(absl::StrCat("--init-image comes ", paths.size(),
+                                                   " times for ", requests.size(),
+                                                   " prompts: give one for all, or one for each"));
+  }
+  std::vector<std::string> files;
+  for (const std::string& path : paths) {
+    absl::StatusOr<std::string> file = ReadFile(path);
+    if (!file.ok()) {
+      return absl::InvalidArgumentError(absl::StrCat("--init-image: ", file.status().message()));
+    }
+    files.push_back(*std::move(file));
+  }
+  for (size_t i = 0; i < requests.size(); ++i) {
+    requests[i].mutable_init_image()->set_data(files.size() == 1 ? files[0] : files[i]);
+  }
+  return absl::OkStatus();
+}
+
+// A contact sheet is made of what this program can read.
+absl::Status CheckGrid(const GenerateFlags& flags) {
+  if (flags.grid.empty() || flags.format == "png" || flags.format == "raw") return absl::OkStatus();
+  return absl::InvalidArgumentError("--grid needs --format png or raw");
 }
 
 // Applies a flag whose one value, commas and all, goes to every request.
@@ -163,9 +217,24 @@ void AddGenerateFlags(CLI::App& command, GenerateFlags& flags) {
   add("--size", flags.size, "WxH", "Pixels, multiples of 8; default: the model's");
   add("--negative", flags.negative, "TEXT", "What to avoid");
   add("--scheduler", flags.scheduler, "NAME", absl::StrJoin(SchedulerFlags(), ", "));
-  command.add_option("--format", flags.format, "png or raw (height x width x 3 bytes)")
+  // Not a vector, or CLI11 would take a name in square brackets for a list.
+  const CLI::callback_t take_files = [&flags](const CLI::results_t& files) {
+    flags.init_images = files;
+    return true;
+  };
+  command
+      .add_option("--init-image", take_files,
+                  "PNG, JPEG or WebP to begin from; once for all prompts, or once for each")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->type_name("FILE")
+      ->expected(1)
+      ->allow_extra_args(false);
+  add("--strength", flags.strength, "S[,S...]",
+      "Share of the steps that the image goes through; default: 0.3");
+  command.add_option("--format", flags.format, "png, jpeg, webp or raw (height x width x 3 bytes)")
       ->type_name("NAME")
       ->capture_default_str();
+  add("--quality", flags.quality, "N", "1 to 100, for jpeg and webp; default: 90");
   command.add_option("--output", flags.output, "Folder for the images, made if need be")
       ->type_name("DIR")
       ->capture_default_str();
@@ -192,7 +261,11 @@ absl::StatusOr<std::vector<Request>> MakeRequests(const GenerateFlags& flags) {
       SetAll("--scheduler", flags.scheduler,
              absl::StrCat("one of ", absl::StrJoin(SchedulerFlags(), ", ")), requests,
              SetScheduler),
-      SetAll("--format", flags.format, "png or raw", requests, SetFormat),
+      SetAll("--format", flags.format, "png, jpeg, webp or raw", requests, SetFormat),
+      SetAll("--quality", flags.quality, "a whole number", requests, SetQuality),
+      SetInitImages(flags, requests),
+      SetEach("--strength", flags.strength, "a finite number", requests, SetStrength),
+      CheckGrid(flags),
   };
   for (const absl::Status& result : results) {
     if (!result.ok()) return result;

@@ -27,8 +27,11 @@ struct VaeConfig {
   // Pixels per latent, in each direction.
   int64_t factor() const { return int64_t{1} << (channels.size() - 1); }
 
-  // Pixels a side of a tile; large enough for four overlapping parts of a latent each.
-  int64_t tile_side() const { return std::max(sample_size, 4 * factor()); }
+  // Pixels a side of a tile, of whose latents a quarter overlaps: so a multiple of four latents.
+  int64_t tile_side() const {
+    const int64_t unit = 4 * factor();
+    return std::max(sample_size / unit, int64_t{1}) * unit;
+  }
 
   // INVALID_ARGUMENT naming everything that is not supported.
   static absl::StatusOr<VaeConfig> Read(const std::string& path);

@@ -12,8 +12,10 @@
 
 namespace darkroom {
 
-// Image files in and out. Files come from strangers: whatever they say, memory is bounded by their
-// pixels, of which there are at most kMaxReadPixels, and time by their size. Thread-safe.
+// Image files in and out. Files come from strangers. Whatever they say, reading one takes about
+// twice the memory of its RGB pixels (a progressive JPEG: three times, four with CMYK), of which
+// there are at most kMaxReadPixels; the time grows with its pixels and bytes, and with a
+// progressive JPEG's scans (see jpeg_codec.h). Thread-safe.
 
 enum class ImageFileFormat { kPng, kJpeg, kWebp };
 

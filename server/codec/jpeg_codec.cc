@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::string_view kExifPrefix("Exif\0\0", 6);
 constexpr int kExifMarker = JPEG_APP0 + 1;
-constexpr unsigned kMaxSegmentBytes = 0xFFFF;
 constexpr int kMaxScans = 100;  // A progressive file of more is made to waste time.
 constexpr int kFineColourQuality = 90;
 
@@ -75,25 +74,32 @@ struct Reader {
   jpeg_decompress_struct jpeg = {};
   Errors errors = {};
   jpeg_progress_mgr progress = {};
+  std::string_view exif;  // The first EXIF segment, in the file's own bytes.
 };
+
+// Notes where the EXIF segment lies: libjpeg's own way is to copy every segment of its kind. The
+// file lies in memory whole, so all of it is in the source's buffer.
+boolean NoteExif(j_decompress_ptr jpeg) {
+  const std::string_view rest(reinterpret_cast<const char*>(jpeg->src->next_input_byte),
+                              jpeg->src->bytes_in_buffer);
+  if (rest.size() < 2) Leave(reinterpret_cast<j_common_ptr>(jpeg));
+  const size_t length = static_cast<size_t>(static_cast<uint8_t>(rest[0]) << 8 |
+                                            static_cast<uint8_t>(rest[1]));  // Counts itself.
+  if (length < 2 || length > rest.size()) Leave(reinterpret_cast<j_common_ptr>(jpeg));
+  const std::string_view segment = rest.substr(2, length - 2);
+  auto& exif = static_cast<Reader*>(jpeg->client_data)->exif;
+  if (exif.empty() && segment.substr(0, kExifPrefix.size()) == kExifPrefix) exif = segment;
+  jpeg->src->skip_input_data(jpeg, static_cast<long>(length));  // NOLINT: libjpeg's type.
+  return TRUE;
+}
 
 // Nothing with a destructor may live in the functions that are jumped out of.
 bool ReadHeader(Reader& reader, std::string_view file) {
   if (setjmp(reader.errors.begin)) return false;
   jpeg_mem_src(&reader.jpeg, reinterpret_cast<const unsigned char*>(file.data()), file.size());
-  jpeg_save_markers(&reader.jpeg, kExifMarker, kMaxSegmentBytes);
+  reader.jpeg.client_data = &reader;
+  jpeg_set_marker_processor(&reader.jpeg, kExifMarker, NoteExif);
   return jpeg_read_header(&reader.jpeg, TRUE) == JPEG_HEADER_OK;
-}
-
-bool ReadRows(Reader& reader, uint8_t* pixels, size_t stride) {
-  if (setjmp(reader.errors.begin)) return false;
-  jpeg_start_decompress(&reader.jpeg);
-  while (reader.jpeg.output_scanline < reader.jpeg.output_height) {
-    JSAMPROW row = pixels + reader.jpeg.output_scanline * stride;
-    jpeg_read_scanlines(&reader.jpeg, &row, 1);
-  }
-  jpeg_finish_decompress(&reader.jpeg);
-  return true;
 }
 
 // a * b / 255, rounded.
@@ -103,16 +109,28 @@ int Scaled(int a, int b) {
 }
 
 // Adobe's CMYK, whose 0 is full ink, as RGB.
-RgbImage FromCmyk(const std::vector<uint8_t>& cmyk, ImageSize size) {
-  RgbImage image{size, {}};
-  image.pixels.reserve(cmyk.size() / 4 * 3);
-  for (size_t i = 0; i < cmyk.size(); i += 4) {
-    const int light = cmyk[i + 3];
+void FromCmyk(const uint8_t* cmyk, size_t pixels, uint8_t* rgb) {
+  for (; pixels > 0; --pixels, cmyk += 4) {
+    const int light = cmyk[3];
     for (size_t c = 0; c < 3; ++c) {
-      image.pixels.push_back(static_cast<uint8_t>(light - Scaled(255 - cmyk[i + c], light)));
+      *rgb++ = static_cast<uint8_t>(light - Scaled(255 - cmyk[c], light));
     }
   }
-  return image;
+}
+
+// `cmyk_row`: room for a row of four channels, or null where libjpeg gives RGB.
+bool ReadRows(Reader& reader, uint8_t* pixels, uint8_t* cmyk_row) {
+  if (setjmp(reader.errors.begin)) return false;
+  jpeg_start_decompress(&reader.jpeg);
+  const size_t width = reader.jpeg.output_width;
+  while (reader.jpeg.output_scanline < reader.jpeg.output_height) {
+    uint8_t* rgb_row = pixels + reader.jpeg.output_scanline * width * 3;
+    JSAMPROW row = cmyk_row == nullptr ? rgb_row : cmyk_row;
+    jpeg_read_scanlines(&reader.jpeg, &row, 1);
+    if (cmyk_row != nullptr) FromCmyk(cmyk_row, width, rgb_row);
+  }
+  jpeg_finish_decompress(&reader.jpeg);
+  return true;
 }
 
 // Owns what libjpeg allocates for a file.
@@ -170,16 +188,11 @@ bool IsJpeg(std::string_view file) { return file.substr(0, 3) == "\xFF\xD8\xFF";
 absl::StatusOr<StoredImage> InspectJpeg(std::string_view file) {
   Reader reader;
   if (!ReadHeader(reader, file)) return Broken("has a broken JPEG header");
-  StoredImage stored{.size = {static_cast<int>(reader.jpeg.image_height),
-                              static_cast<int>(reader.jpeg.image_width)}};
-  for (auto* marker = reader.jpeg.marker_list; marker != nullptr; marker = marker->next) {
-    const std::string_view segment(reinterpret_cast<const char*>(marker->data),
-                                   marker->data_length);
-    if (segment.substr(0, kExifPrefix.size()) != kExifPrefix) continue;
-    stored.orientation = ReadOrientation(segment);
-    break;
-  }
-  return stored;
+  // Its decoder makes up pixels without end from no bytes at all, and hardly anyone writes it.
+  if (reader.jpeg.arith_code) return Broken("has arithmetic coding; Huffman coding is read");
+  return StoredImage{.size = {static_cast<int>(reader.jpeg.image_height),
+                              static_cast<int>(reader.jpeg.image_width)},
+                     .orientation = ReadOrientation(reader.exif)};
 }
 
 absl::StatusOr<RgbImage> ReadJpeg(std::string_view file, ImageSize size) {
@@ -188,10 +201,14 @@ absl::StatusOr<RgbImage> ReadJpeg(std::string_view file, ImageSize size) {
   const bool is_cmyk =
       reader.jpeg.jpeg_color_space == JCS_CMYK || reader.jpeg.jpeg_color_space == JCS_YCCK;
   reader.jpeg.out_color_space = is_cmyk ? JCS_CMYK : JCS_RGB;
-  const size_t stride = static_cast<size_t>(size.width) * (is_cmyk ? 4 : 3);
-  std::vector<uint8_t> pixels(stride * static_cast<size_t>(size.height));
-  if (!ReadRows(reader, pixels.data(), stride)) return Broken("is a broken JPEG file");
-  return is_cmyk ? FromCmyk(pixels, size) : RgbImage{size, std::move(pixels)};
+  const auto width = static_cast<size_t>(size.width);
+  RgbImage image{size, {}};
+  image.pixels.resize(static_cast<size_t>(size.height) * width * 3);
+  std::vector<uint8_t> cmyk_row(is_cmyk ? width * 4 : 0);
+  if (!ReadRows(reader, image.pixels.data(), is_cmyk ? cmyk_row.data() : nullptr)) {
+    return Broken("is a broken JPEG file");
+  }
+  return image;
 }
 
 absl::StatusOr<std::string> WriteJpeg(const RgbImage& image, int quality, const std::string& exif) {

@@ -15,11 +15,12 @@ inline constexpr size_t kMaxJpegExifBytes = 65533 - 6;
 
 bool IsJpeg(std::string_view file);
 
-// From the segments before the pixels. INVALID_ARGUMENT, completing "the file ...", when they are
-// broken.
+// From the segments before the pixels, which are not copied. INVALID_ARGUMENT, completing "the file
+// ...", when they are broken.
 absl::StatusOr<StoredImage> InspectJpeg(std::string_view file);
 
-// The pixels as stored; CMYK becomes RGB as in Pillow. For a file that InspectJpeg accepts.
+// The pixels as stored; CMYK becomes RGB as in Pillow. For a file that InspectJpeg accepts. A
+// progressive file takes two bytes more for each of its samples, and is refused past 100 scans.
 absl::StatusOr<RgbImage> ReadJpeg(std::string_view file, ImageSize size);
 
 // `quality`: 1 to 100; from 90 on, colours are stored as finely as brightness. `exif`: empty, or at

@@ -102,9 +102,8 @@ RgbImage ResizeHeight(const RgbImage& image, int height) {
 }  // namespace
 
 RgbImage ResizeLanczos(RgbImage image, ImageSize size) {
-  const bool rows_first =
-      size.height < image.size.height &&
-      image.size.height - size.height > 2 * (image.size.width - size.width);
+  const bool rows_first = size.height < image.size.height &&
+                          image.size.height - size.height > 2 * (image.size.width - size.width);
   if (rows_first) image = ResizeHeight(image, size.height);
   if (image.size.width != size.width) image = ResizeWidth(image, size.width);
   if (image.size.height != size.height) image = ResizeHeight(image, size.height);

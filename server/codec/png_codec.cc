@@ -15,9 +15,10 @@ namespace darkroom {
 namespace {
 
 constexpr std::string_view kSignature("\x89PNG\r\n\x1a\n", 8);
-constexpr size_t kHeaderBytes = 13;      // Of the chunk IHDR.
-constexpr size_t kChunkFrameBytes = 12;  // Length, type and checksum.
-constexpr int kCompressionLevel = 3;     // A third of level 6's time, a few per cent larger.
+constexpr size_t kHeaderBytes = 13;       // Of the chunk IHDR.
+constexpr size_t kChunkFrameBytes = 12;   // Length, type and checksum.
+constexpr uint32_t kMaxSide = 1'000'000;  // libpng keeps some rows beside the picture.
+constexpr int kCompressionLevel = 3;      // A third of level 6's time, a few per cent larger.
 
 absl::Status Broken(const char* how) { return absl::InvalidArgumentError(how); }
 
@@ -71,11 +72,12 @@ void Flush(png_structp) {}
 void Ignore(png_structp, png_const_charp) {}
 
 // libpng leaves by longjmp when it fails: nothing with a destructor may live in the next two.
-bool ReadRows(png_structp png, png_infop info, ImageSize size, png_bytepp rows) {
+bool ReadRows(png_structp png, png_infop info, ImageSize size, uint8_t* pixels) {
   if (setjmp(png_jmpbuf(png))) return false;
   png_set_crc_action(png, PNG_CRC_ERROR_QUIT, PNG_CRC_WARN_DISCARD);
   // Texts, profiles and the like are passed over, not unpacked.
   png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);
+  png_set_user_limits(png, kMaxSide, kMaxSide);
   png_read_info(png, info);
   if (png_get_image_width(png, info) != static_cast<png_uint_32>(size.width) ||
       png_get_image_height(png, info) != static_cast<png_uint_32>(size.height)) {
@@ -85,10 +87,16 @@ bool ReadRows(png_structp png, png_infop info, ImageSize size, png_bytepp rows) 
   png_set_expand_gray_1_2_4_to_8(png);
   png_set_gray_to_rgb(png);
   png_set_strip_alpha(png);
-  png_set_interlace_handling(png);
+  const int passes = png_set_interlace_handling(png);
   png_read_update_info(png, info);
-  if (png_get_rowbytes(png, info) != static_cast<size_t>(size.width) * 3) return false;
-  png_read_image(png, rows);
+  const size_t stride = static_cast<size_t>(size.width) * 3;
+  if (png_get_rowbytes(png, info) != stride) return false;
+  // Not png_read_image: its list of rows is larger than a picture one pixel wide.
+  for (int pass = 0; pass < passes; ++pass) {
+    for (int y = 0; y < size.height; ++y) {
+      png_read_row(png, pixels + static_cast<size_t>(y) * stride, nullptr);
+    }
+  }
   png_read_end(png, nullptr);
   return true;
 }
@@ -109,6 +117,17 @@ bool WriteRows(png_structp png, png_infop info, const RgbImage& image, png_textp
   return true;
 }
 
+// Whether depth, colour type, compression, filter and interlacing of the chunk IHDR are the
+// standard's (PNG 3, table 11.1), with at most 8 bits a channel.
+bool IsKnownKind(std::string_view header) {
+  constexpr std::string_view kColours("\0\2\3\4\6", 5), kMethods("\0\0", 2);
+  const char depth = header[8], colour = header[9], interlacing = header[12];
+  const bool may_divide_bytes = colour == PNG_COLOR_TYPE_GRAY || colour == PNG_COLOR_TYPE_PALETTE;
+  const std::string_view depths = may_divide_bytes ? "\1\2\4\x08" : "\x08";
+  return depths.find(depth) != depths.npos && kColours.find(colour) != kColours.npos &&
+         header.substr(10, 2) == kMethods && (interlacing == 0 || interlacing == 1);
+}
+
 bool IsAscii(const std::string& text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return static_cast<signed char>(c) > 0; });
@@ -126,10 +145,10 @@ absl::StatusOr<StoredImage> InspectPng(std::string_view file) {
     return Broken("has a broken PNG header");
   }
   const uint32_t width = Number(chunk.data), height = Number(chunk.data.substr(4));
-  if (width == 0 || height == 0 || width > INT32_MAX || height > INT32_MAX) {
-    return Broken("has a broken PNG header");
-  }
-  if (chunk.data[8] > 8) return Broken("has 16 bits a channel; 8 are read");
+  if (width == 0 || height == 0) return Broken("has a broken PNG header");
+  if (width > kMaxSide || height > kMaxSide) return Broken("has a side of over 1000000 pixels");
+  if (chunk.data[8] == 16) return Broken("has 16 bits a channel; 8 are read");
+  if (!IsKnownKind(chunk.data)) return Broken("has a broken PNG header");
   StoredImage stored{.size = {static_cast<int>(height), static_cast<int>(width)}};
   while (chunk.type != "IEND") {
     if (!TakeChunk(rest, chunk)) return Broken("is cut off");
@@ -141,19 +160,14 @@ absl::StatusOr<StoredImage> InspectPng(std::string_view file) {
 
 absl::StatusOr<RgbImage> ReadPng(std::string_view file, ImageSize size) {
   RgbImage image{size, {}};
-  const size_t stride = static_cast<size_t>(size.width) * 3;
-  image.pixels.resize(stride * static_cast<size_t>(size.height));
-  std::vector<png_bytep> rows;
-  for (int y = 0; y < size.height; ++y) {
-    rows.push_back(image.pixels.data() + static_cast<size_t>(y) * stride);
-  }
+  image.pixels.resize(static_cast<size_t>(size.height) * static_cast<size_t>(size.width) * 3);
   png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, nullptr, Leave, Ignore);
   png_infop info = png == nullptr ? nullptr : png_create_info_struct(png);
   Source source{file.data(), file.size()};
   bool read = false;
   if (info != nullptr) {
     png_set_read_fn(png, &source, Read);
-    read = ReadRows(png, info, size, rows.data());
+    read = ReadRows(png, info, size, image.pixels.data());
   }
   png_destroy_read_struct(&png, &info, nullptr);
   if (!read) return Broken("is a broken PNG file");

@@ -4,6 +4,7 @@
 #include <webp/encode.h>
 #include <webp/mux.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 

@@ -69,7 +69,8 @@ def header(width, height, depth=8, colour=2):
 def test_row_22_file_cut_anywhere_is_undecodable(server, kind):
     rng = seeded_random()
     whole = file_of(picture(), kind)
-    for length in [0, 1, 8, 11, len(whole) // 2, *(rng.randrange(len(whole) - 30) for _ in range(12))]:
+    drawn = (rng.randrange(len(whole) - 30) for _ in range(12))
+    for length in [0, 1, 8, 11, len(whole) // 2, *drawn]:
         expect_undecodable(server, whole[:length])
 
 
@@ -132,7 +133,7 @@ def test_row_23_bomb_is_refused_from_its_header(server, bomb):
 @pytest.mark.parametrize(
     "ancillary",
     [
-        chunk(b"tEXt", b"Comment\0" + b"a" * (8 << 20)),
+        chunk(b"tEXt", b"Comment\0" + b"a" * (4 << 20)),
         chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(256 << 20), 9)),
         chunk(b"iTXt", b"Comment\0\1\0\0\0" + zlib.compress(bytes(256 << 20), 9)),
         chunk(b"iCCP", b"profile\0\0" + zlib.compress(bytes(256 << 20), 9)),
@@ -201,7 +202,9 @@ def test_strength_that_leaves_no_step_is_named_with_the_steps(server, steps, str
     assert set(failure.violations) == {"num_inference_steps", "init_image.strength"}
 
 
-@pytest.mark.parametrize("steps, strength, passes", [(10, 0.1, 1), (100, 0.29, 29), (4, None, 1)])
+@pytest.mark.parametrize(
+    "steps, strength, passes", [(10, 0.1, 1), (10, 0.7, 7), (100, 0.29, 28), (4, None, 1)]
+)
 def test_steps_times_strength_are_counted_in_doubles(server, steps, strength, passes):
     before = server.metric("darkroom_denoise_steps_total")
     init = {} if strength is None else {"strength": strength}
@@ -220,5 +223,5 @@ def test_neighbours_of_a_broken_image_are_served(server):
     neighbour = server.stub.GenerateImages.future(
         pb.GenerateImagesRequest(num_inference_steps=8), timeout=60
     )
-    expect_undecodable(server, file_of(picture(), "PNG")[:200])
+    expect_undecodable(server, file_of(picture(), "PNG")[:-20])
     assert len(neighbour.result().images) == 1

@@ -105,6 +105,7 @@ THREE_LEVELS = CheckpointSpec(
         layers_per_block=2,
         norm_num_groups=8,
         scaling_factor=0.13025,
+        sample_size=128,
     ),
     scheduler=dict(
         beta_schedule="scaled_linear",

@@ -78,12 +78,17 @@ class Oracle:
     def __init__(self, folder: Path, dtype: torch.dtype = torch.float32):
         self._pipeline = load_pipeline(folder, dtype)
         self._image_to_image = StableDiffusionXLImg2ImgPipeline(
-            **self._pipeline.components, add_watermarker=False
+            **self._pipeline.components,
+            force_zeros_for_empty_prompt=self._pipeline.config.force_zeros_for_empty_prompt,
+            add_watermarker=False,
         )
         self._image_to_image.set_progress_bar_config(disable=True)
         self._scheduler_config = self._pipeline.scheduler.config
         self._default_scheduler = "EULER"  # Of every checkpoint that we compare.
         _accept_cuda_generators()
+
+    def enable_vae_tiling(self) -> None:
+        self._pipeline.vae.enable_tiling()
 
     def image(self, case: Case) -> np.ndarray:
         """The image in one diffusers call: [height, width, 3], 8 bits."""

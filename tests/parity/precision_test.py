@@ -69,18 +69,21 @@ def draw_cases(precision: Precision, device: str) -> list[list[Case]]:
     return [[replace(case, generator_device=device) for case in group] for group in groups]
 
 
-def flattened(pictures: list[np.ndarray]) -> np.ndarray:
-    return np.concatenate([picture.ravel() for picture in pictures])
+def mean_error(pictures: list[np.ndarray], exact: list[np.ndarray]) -> float:
+    """The geometric mean of all pictures' errors, so that no wild one decides."""
+    errors = [rms(one, other) for one, other in zip(pictures, exact, strict=True)]
+    # A picture without any error has that of one value in a thousand, off by one.
+    return float(np.exp(np.mean(np.log(np.maximum(errors, 0.03)))))
 
 
 def test_error_is_at_most_a_quarter_above_diffusers_own(precision, capsys):
     # The CUDA generator's numbers are the same in every precision, but for their rounding.
     groups = draw_cases(precision, "CUDA")
-    ours = flattened([image for group in groups for image in generate(precision.server, group)])
+    ours = [image for group in groups for image in generate(precision.server, group)]
     cases = [case for group in groups for case in group]
-    exact = flattened([precision.exact.image(case) for case in cases])
-    theirs = flattened([precision.rounded.image(case) for case in cases])
-    error, allowed = rms(ours, exact), rms(theirs, exact)
+    exact = [precision.exact.image(case) for case in cases]
+    error = mean_error(ours, exact)
+    allowed = mean_error([precision.rounded.image(case) for case in cases], exact)
     with capsys.disabled():
         print(
             f"\n{precision.name:<14} {precision.dtype:<9} {len(cases)} cases: error {error:.3f} of"
@@ -92,11 +95,11 @@ def test_error_is_at_most_a_quarter_above_diffusers_own(precision, capsys):
 
 
 def test_cpu_generator_draws_in_the_precision_of_diffusers(precision):
-    case = replace(draw_cases(precision, "CPU")[0][0], steps=8, guidance=3.0, denoising_end=None)
+    case = Case(prompt="a red apple", seed=SEED, steps=8, size=(64, 72), scheduler="EULER_ANCESTRAL")
     [ours] = generate(precision.server, [case])
-    theirs, exact = precision.rounded.image(case), precision.exact.image(case)
+    theirs, float32_noise = precision.rounded.image(case), precision.exact.image(case)
     # Other noise makes another picture, so a rounding error stands far below it.
-    assert rms(ours, theirs) < 0.3 * rms(ours, exact), f"DARKROOM_TEST_SEED={SEED}"
+    assert rms(ours, theirs) < 0.3 * rms(ours, float32_noise), f"DARKROOM_TEST_SEED={SEED}"
 
 
 @pytest.fixture(scope="module")

@@ -25,8 +25,8 @@ difference of any.
 _HALF_HEAD = """
 ## float16 and bfloat16
 
-The root mean square error of the 8-bit values against diffusers in float32, ours and that of
-diffusers in the same precision.
+The error of the 8-bit values against diffusers in float32, ours and that of diffusers in the same
+precision: each image's root mean square, and of these the geometric mean.
 
 | checkpoint | dtype | images | ours | diffusers | ratio |
 |---|---|---|---|---|---|

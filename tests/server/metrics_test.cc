@@ -52,8 +52,9 @@ TEST_F(MetricsTest, EveryLabelSetExistsAtZeroFromTheStart) {
   Samples expected = {{"darkroom_queue_limit", 256},
                       {"darkroom_build_info version=" DARKROOM_VERSION, 1},
                       {"darkroom_model_info device=cpu dtype=float32 model=emoji", 1}};
-  for (const char* name : {"queue_depth", "live_calls", "ready", "images_total",
-                           "denoise_steps_total", "queue_wait_seconds", "batch_size_images"}) {
+  for (const char* name :
+       {"queue_depth", "live_calls", "ready", "images_total", "denoise_steps_total",
+        "nan_retries_total", "queue_wait_seconds", "batch_size_images"}) {
     expected[absl::StrCat("darkroom_", name)] = 0;
   }
   for (const char* stage : {"text_encode", "denoise_step", "vae_decode", "encode"}) {

@@ -44,7 +44,7 @@ TEST(RequestViolationsTest, EveryViolationIsNamedAtOnce) {
     seeds: 2
     clip_skip: 99
     guidance_rescale: 2
-    init_image {}
+    denoising_start: 0.5
     output { quality: 5 }
     request_id: "a b"
     micro_conditioning { negative_crop_top_left {} })pb");
@@ -54,7 +54,7 @@ TEST(RequestViolationsTest, EveryViolationIsNamedAtOnce) {
       Violated(parsed.status()),
       UnorderedElementsAre("model", "negative_prompt_2", "width", "height", "num_inference_steps",
                            "guidance_scale", "num_images", "num_images", "seed", "guidance_rescale",
-                           "output.quality", "init_image.data", "clip_skip",
+                           "output.quality", "denoising_start", "clip_skip",
                            "micro_conditioning.negative_crop_top_left", "request_id"));
 }
 

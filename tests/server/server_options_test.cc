@@ -78,6 +78,17 @@ TEST(ServerOptionsTest, AnEmptyVariableIsAsGoodAsNone) {
   EXPECT_EQ(ParseGood({}).batch.window, absl::Milliseconds(10));
 }
 
+TEST(ServerOptionsTest, PrecisionAndGeneratorAreTakenByName) {
+  EXPECT_EQ(ParseGood({}).dtype, Dtype::kFloat32);
+  EXPECT_EQ(ParseGood({}).vae_dtype, std::nullopt);
+  EXPECT_EQ(ParseGood({}).rules.generator_device, GeneratorDevice::kCpu);
+  EXPECT_EQ(ParseGood({"--dtype", "float16"}).dtype, Dtype::kFloat16);
+  EXPECT_EQ(ParseGood({"--dtype", "float16"}).vae_dtype, std::nullopt);
+  EXPECT_EQ(ParseGood({"--vae-dtype", "bfloat16"}).vae_dtype, Dtype::kBfloat16);
+  EXPECT_EQ(ParseGood({"--generator-device", "cuda"}).rules.generator_device,
+            GeneratorDevice::kCuda);
+}
+
 TEST(ServerOptionsTest, QueuedPixelsFollowFromTheImagesUnlessGiven) {
   const std::vector<std::string> flags = {"--max-queued-images", "3", "--max-pixels", "1000"};
   EXPECT_EQ(ParseGood(flags).batch.max_queued_pixels, 3000);
@@ -145,9 +156,9 @@ INSTANTIATE_TEST_SUITE_P(Values, BadValueTest,
                              {"--log-prompts", "perhaps"},
                              // Features that are not built.
                              {"--device", "cuda"},
-                             {"--dtype", "float16"},
-                             {"--vae-dtype", "bfloat16"},
-                             {"--generator-device", "cuda"},
+                             {"--dtype", "float64"},
+                             {"--vae-dtype", "half"},
+                             {"--generator-device", "mps"},
                              {"--batching", "continuous"},
                              {"--determinism", "strict"}}),
                          [](const auto& test) {

@@ -15,7 +15,8 @@ class WatchedGenerator final : public ImageGenerator {
  public:
   explicit WatchedGenerator(std::string failing = "") : failing_(std::move(failing)) {}
 
-  const ModelInfo& info() const override { return fake_.info(); }
+  const ModelInfo& info() const override { return info_; }
+  void SetDefaultSize(ImageSize size) { info_.default_size = size; }
   // One more than asked, as with diffusers' trailing spacing.
   int StepCount(const ImageRequest& request) const override { return request.steps + 1; }
 
@@ -47,6 +48,7 @@ class WatchedGenerator final : public ImageGenerator {
 
   const std::string failing_;
   FakeImageGenerator fake_;
+  ModelInfo info_ = fake_.info();
   std::vector<std::string> calls_;
   ImageRequest request_;
   size_t requests_ = 0;
@@ -63,6 +65,14 @@ TEST(WarmUpTest, MakesOneImageOfTheModelsSizeToItsEnd) {
   EXPECT_EQ(generator.requests(), 1u);
   EXPECT_EQ(generator.request().size.height, generator.info().default_size.height);
   EXPECT_EQ(generator.request().size.width, generator.info().default_size.width);
+}
+
+TEST(WarmUpTest, OfALargeModelMakesAnImageOf256PixelsASide) {
+  WatchedGenerator generator;
+  generator.SetDefaultSize({1024, 128});
+  ASSERT_TRUE(WarmUp(generator).ok());
+  EXPECT_EQ(generator.request().size.height, 256);
+  EXPECT_EQ(generator.request().size.width, 128);
 }
 
 TEST(WarmUpTest, RunsWithGuidanceAsCallersWill) {

@@ -1,13 +1,17 @@
 // Reads and writes image files as the server does, for tests.
 //
-//   convert_image read [WIDTH HEIGHT] < FILE   "WIDTH HEIGHT" and a line end, then RGB bytes;
-//   resized convert_image write FORMAT QUALITY WIDTH HEIGHT PARAMETERS JSON < RGB   a file: png,
-//   jpeg, webp
+//   convert_image read [WIDTH HEIGHT] < FILE
+//     Prints "WIDTH HEIGHT" and a line end, then the RGB bytes; of that size, when it is given.
+//   convert_image write FORMAT QUALITY WIDTH HEIGHT PARAMETERS JSON < RGB
+//     Prints a file: png, jpeg or webp.
+//   convert_image memory < FILE
+//     Prints by how many KiB inspecting and then reading it raised the memory at their peak.
 //
 // Exit status 1, and the reason on standard error, when the file cannot be read.
 
 #include <cstdio>
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <iterator>
 #include <string>
@@ -49,6 +53,34 @@ int Write(const std::string& pixels, char** argv) {
   return 0;
 }
 
+// A line of what the system says of this process, as proc(5) describes.
+long StatusKib(const std::string& name) {
+  std::ifstream status("/proc/self/status");
+  for (std::string word; status >> word;) {
+    if (word != name + ":") continue;
+    long kib = 0;
+    status >> kib;
+    return kib;
+  }
+  std::exit(4);
+}
+
+template <typename Call>
+long GrowthKib(Call call) {
+  std::ofstream peak("/proc/self/clear_refs");
+  if (!(peak << 5 << std::flush)) std::exit(4);  // 5: VmHWM begins anew.
+  const long before = StatusKib("VmRSS");
+  call();
+  return StatusKib("VmHWM") - before;
+}
+
+int Memory(const std::string& file) {
+  const long inspecting = GrowthKib([&] { (void)InspectImageFile(file); });
+  const long reading = GrowthKib([&] { (void)ReadImageFile(file); });
+  std::cout << inspecting << ' ' << reading << '\n';
+  return 0;
+}
+
 }  // namespace
 }  // namespace darkroom
 
@@ -57,5 +89,6 @@ int main(int argc, char** argv) {
   const std::string command = argc > 1 ? argv[1] : "";
   if (command == "read" && (argc == 2 || argc == 4)) return darkroom::Read(input, argc, argv);
   if (command == "write" && argc == 8) return darkroom::Write(input, argv);
+  if (command == "memory" && argc == 2) return darkroom::Memory(input);
   return 2;
 }

@@ -3,10 +3,9 @@
 import ctypes
 import math
 from collections.abc import Sequence
-from pathlib import Path
+from importlib.metadata import files
 
 import numpy as np
-import nvidia
 import torch
 
 _HOST_THREADS = 65536  # Subsequences that the host generator takes turns with.
@@ -14,10 +13,8 @@ _PHILOX = 161  # CURAND_RNG_PSEUDO_PHILOX4_32_10
 
 
 def _load() -> ctypes.CDLL:
-    (path,) = (
-        found for folder in nvidia.__path__ for found in Path(folder).rglob("libcurand.so.*")
-    )
-    return ctypes.CDLL(str(path))
+    (library,) = (path for path in files("nvidia-curand") if path.name.startswith("libcurand.so"))
+    return ctypes.CDLL(str(library.locate()))
 
 
 _LIBRARY = _load()

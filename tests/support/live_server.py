@@ -51,7 +51,7 @@ class LiveServer:
     has printed its two ready lines by then. It stops without a lame duck unless told of one.
     """
 
-    def __init__(self, *flags, model=None, environment=None):
+    def __init__(self, *flags, model=None, environment=None, start_timeout=_START_TIMEOUT):
         self._command = [str(program("darkroom-server")), "--listen", "127.0.0.1:0"]
         self._command += ["--metrics-listen", "127.0.0.1:0"]
         self._command += ["--model", str(model)] if model is not None else []
@@ -59,6 +59,7 @@ class LiveServer:
         self._environment = clean_environment(
             {"DARKROOM_LAME_DUCK": "0s", **(environment or {})}
         )
+        self._start_timeout = start_timeout
         self._channels = []
         self._good_exits = {0}
 
@@ -75,7 +76,7 @@ class LiveServer:
         try:
             self._lines = queue.Queue()
             threading.Thread(target=self._read_stdout, daemon=True).start()
-            deadline = time.monotonic() + _START_TIMEOUT
+            deadline = time.monotonic() + self._start_timeout
             self.metrics_address = self._expect_line(_METRICS_LINE, deadline)[1]
             ready = self._expect_line(_READY_LINE, deadline)
             self.address, self.model_id, self.device = ready[1], ready[2], ready[3]

@@ -1,0 +1,16 @@
+#ifndef DARKROOM_CLIENT_CLI_INPUT_FILES_H_
+#define DARKROOM_CLIENT_CLI_INPUT_FILES_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+
+namespace darkroom {
+
+// The bytes of a regular file of at most 64 MiB. The error names the file: NOT_FOUND, or
+// INVALID_ARGUMENT when it is larger, or cannot be read.
+absl::StatusOr<std::string> ReadFile(const std::string& path);
+
+}  // namespace darkroom
+
+#endif  // DARKROOM_CLIENT_CLI_INPUT_FILES_H_
