@@ -139,7 +139,7 @@ bool SetQuality(absl::string_view text, Request& request) {
 
 bool SetStrength(absl::string_view text, Request& request) {
   double strength = 0;
-  if (!absl::SimpleAtod(text, &strength) || !std::isfinite(strength)) return false;
+  if (!absl::SimpleAtod(text, &strength) || !(strength > 0 && strength <= 1)) return false;
   request.mutable_init_image()->set_strength(strength);
   return true;
 }
@@ -264,7 +264,8 @@ absl::StatusOr<std::vector<Request>> MakeRequests(const GenerateFlags& flags) {
       SetAll("--format", flags.format, "png, jpeg, webp or raw", requests, SetFormat),
       SetAll("--quality", flags.quality, "a whole number", requests, SetQuality),
       SetInitImages(flags, requests),
-      SetEach("--strength", flags.strength, "a finite number", requests, SetStrength),
+      SetEach("--strength", flags.strength, "a number above 0 and at most 1", requests,
+              SetStrength),
       CheckGrid(flags),
   };
   for (const absl::Status& result : results) {

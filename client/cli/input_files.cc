@@ -11,26 +11,24 @@
 namespace darkroom {
 namespace {
 
-constexpr uintmax_t kMaxBytes = uintmax_t{64} << 20;
+constexpr uintmax_t kMaxBytes = uintmax_t{32} << 20;
 
 }  // namespace
 
 absl::StatusOr<std::string> ReadFile(const std::string& path) {
   std::error_code error;
-  if (!std::filesystem::exists(path, error)) {
-    return absl::NotFoundError(absl::StrCat("there is no file ", path));
-  }
-  if (!std::filesystem::is_regular_file(path, error)) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " is not a file"));
-  }
-  const uintmax_t size = std::filesystem::file_size(path, error);
-  if (error || size > kMaxBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " is larger than 64 MiB"));
+  const bool regular = std::filesystem::is_regular_file(path, error);
+  // Asked only of files, for a folder has no size.
+  const uintmax_t size = regular ? std::filesystem::file_size(path, error) : 0;
+  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot read ", path));
+  if (!regular) return absl::InvalidArgumentError(absl::StrCat(path, " is not a file"));
+  if (size > kMaxBytes) {
+    return absl::InvalidArgumentError(absl::StrCat(path, " is larger than 32 MiB"));
   }
   std::string bytes(static_cast<size_t>(size), '\0');
   std::ifstream file(path, std::ios::binary);
   if (!file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()))) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " cannot be read"));
+    return absl::InvalidArgumentError(absl::StrCat("cannot read ", path));
   }
   return bytes;
 }

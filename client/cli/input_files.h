@@ -7,8 +7,7 @@
 
 namespace darkroom {
 
-// The bytes of a regular file of at most 64 MiB. The error names the file: NOT_FOUND, or
-// INVALID_ARGUMENT when it is larger, or cannot be read.
+// The bytes of a regular file of at most 32 MiB. The error names the file and says why not.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
 
 }  // namespace darkroom

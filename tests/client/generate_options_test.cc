@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -156,8 +157,21 @@ TEST_F(InitImageFlagTest, OtherNumbersOfFilesAndStrengthWithoutAnImageAreUsageEr
   EXPECT_THAT(UsageError({"a", "b", "c", "--init-image", File("1"), "--init-image", File("2")}),
               HasSubstr("--init-image comes 2 times for 3 prompts"));
   EXPECT_THAT(UsageError({"a", "--strength", "0.5"}), HasSubstr("--strength needs --init-image"));
-  EXPECT_THAT(UsageError({"a", "--init-image", File("1"), "--strength", "high"}),
-              HasSubstr("--strength"));
+}
+
+TEST_F(InitImageFlagTest, StrengthIsAboveZeroAndAtMostOne) {
+  for (const char* strength : {"0", "-0.5", "1.0001", "nan", "inf", "high", "", "0.5,2"}) {
+    EXPECT_THAT(UsageError({"a", "b", "--init-image", File("1"), "--strength", strength}),
+                HasSubstr("--strength: "));
+  }
+  SeededRandom random;
+  for (int i = 0; i < 100; ++i) {
+    const double strength = static_cast<double>(random.Between(1, 1000)) / 1000;
+    const std::string text = absl::StrCat(strength);
+    const auto requests = Requests({"a", "--init-image", File("1"), "--strength", text});
+    ASSERT_EQ(requests.size(), 1u);
+    EXPECT_EQ(requests[0].init_image().strength(), std::stod(text));
+  }
 }
 
 TEST_F(InitImageFlagTest, AFileThatCannotBeReadIsNamed) {
@@ -165,6 +179,16 @@ TEST_F(InitImageFlagTest, AFileThatCannotBeReadIsNamed) {
     EXPECT_THAT(UsageError({"a", "--init-image", path}),
                 testing::AllOf(HasSubstr("--init-image"), HasSubstr(path)));
   }
+}
+
+TEST_F(InitImageFlagTest, AFileMayHave32MiB) {
+  const std::string path = File("large");
+  std::filesystem::resize_file(path, 32 << 20);
+  const auto requests = Requests({"a", "--init-image", path});
+  ASSERT_EQ(requests.size(), 1u);
+  EXPECT_EQ(requests[0].init_image().data().size(), 32u << 20);
+  std::filesystem::resize_file(path, (32 << 20) + 1);
+  EXPECT_THAT(UsageError({"a", "--init-image", path}), HasSubstr(path + " is larger than 32 MiB"));
 }
 
 TEST(GenerateOptionsTest, FormatAndQualityReachTheirFields) {
@@ -175,8 +199,11 @@ TEST(GenerateOptionsTest, FormatAndQualityReachTheirFields) {
 }
 
 TEST(GenerateOptionsTest, AContactSheetIsMadeOfPngOrRawImagesOnly) {
-  EXPECT_THAT(UsageError({"a", "--grid", "--format", "jpeg"}), HasSubstr("--grid"));
-  Requests({"a", "--grid", "--format", "raw"});
+  for (const char* format : {"jpeg", "webp"}) {
+    EXPECT_THAT(UsageError({"a", "--grid", "--format", format}), HasSubstr("--grid"));
+    Requests({"a", "--format", format});
+  }
+  for (const char* format : {"png", "raw"}) Requests({"a", "--grid", "--format", format});
 }
 
 TEST(GenerateOptionsTest, AnEmptyNegativePromptIsNotNone) {

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <iterator>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/seeded_random.h"
@@ -55,9 +56,18 @@ class OutputFilesTest : public ::testing::Test {
 TEST_F(OutputFilesTest, NamesHoldIdIndexAndSeed) {
   EXPECT_EQ(*ImageFileName("r-1", Png(0, 7)), "r-1-0-7.png");
   EXPECT_EQ(*ImageFileName("r.2", Png(15, UINT64_MAX)), "r.2-15-18446744073709551615.png");
-  v1::Image raw = Png(1, 2);
-  raw.set_format(v1::IMAGE_FORMAT_RAW_RGB);
-  EXPECT_EQ(*ImageFileName("r", raw), "r-1-2.rgb");
+}
+
+TEST_F(OutputFilesTest, ExtensionsFollowTheFormatOfTheReply) {
+  const std::pair<v1::ImageFormat, std::string> names[] = {{v1::IMAGE_FORMAT_PNG, "r-1-2.png"},
+                                                           {v1::IMAGE_FORMAT_JPEG, "r-1-2.jpg"},
+                                                           {v1::IMAGE_FORMAT_WEBP, "r-1-2.webp"},
+                                                           {v1::IMAGE_FORMAT_RAW_RGB, "r-1-2.rgb"}};
+  for (const auto& [format, name] : names) {
+    v1::Image image = Png(1, 2);
+    image.set_format(format);
+    EXPECT_EQ(*ImageFileName("r", image), name);
+  }
 }
 
 TEST_F(OutputFilesTest, EveryPromisedIdMakesAPlainName) {

@@ -85,6 +85,7 @@ int Memory(const std::string& file) {
 }  // namespace darkroom
 
 int main(int argc, char** argv) {
+  std::ios::sync_with_stdio(false);
   const std::string input{std::istreambuf_iterator<char>(std::cin), {}};
   const std::string command = argc > 1 ? argv[1] : "";
   if (command == "read" && (argc == 2 || argc == 4)) return darkroom::Read(input, argc, argv);
