@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The seed that you liked in several-seeds.sh, say 2, with other and more detailed prompts: the noise
-# is the same, so what the prompts share stays much the same too.
+# The seed that you liked in several-seeds.sh, say 2, with other and more detailed prompts: the
+# noise is the same, so what the prompts share stays much the same too.
 # Usage: examples/same-seed.sh [FOLDER]
 set -eu
 PATH=$PATH:$(dirname "$0")/../build/release/bin

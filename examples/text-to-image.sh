@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Several prompts, one batch: sent at once, they share the model's passes, and each has its own seed.
+# Several prompts, one batch: sent at once, they share the model's passes, and each has its own
+# seed.
 # Usage: examples/text-to-image.sh [FOLDER]
 set -eu
 PATH=$PATH:$(dirname "$0")/../build/release/bin

@@ -10,7 +10,7 @@
 namespace darkroom {
 namespace {
 
-constexpr int kMaxRequestBytes = 8 << 20;  // An image to begin from, and the rest.
+constexpr int kMaxRequestBytes = (8 << 20) + (256 << 10);  // An image of 8 MiB, and the rest.
 constexpr int kMaxStreamsPerConnection = 1024;
 constexpr int kMinPingIntervalMs = 10'000;
 constexpr char kReadiness[] = "darkroom.v1.ImageGenerationService";

@@ -207,6 +207,58 @@ def test_raw_images_are_the_pixels_themselves(server, tmp_path):
     assert_same_picture(pixels, expected)
 
 
+@pytest.mark.parametrize(
+    "name, kind, extension", [("jpeg", "JPEG", "jpg"), ("webp", "WEBP", "webp")]
+)
+def test_formats_name_their_files_and_quality_sets_their_size(
+    server, tmp_path, name, kind, extension
+):
+    sizes = []
+    for quality in (20, 95):
+        flags = ["--seed", 5, "--steps", 2, "--format", name, "--quality", quality]
+        done = generate(server.address, "a red apple", *flags, "--output", tmp_path, "--json")
+        (image,) = report_of(done)["images"]
+        assert image["file"].endswith(f"-0-5.{extension}")
+        with Image.open(image["file"]) as picture:
+            assert (picture.format, picture.size) == (kind, (64, 64))
+            pixels = numpy.asarray(picture.convert("RGB")).astype(int)
+        sizes.append(pathlib.Path(image["file"]).stat().st_size)
+        expected = alone(server, prompt="a red apple", seed=5, num_inference_steps=2)
+        assert numpy.abs(pixels - expected).mean() < 16  # As lossy as that may be.
+    assert sizes[0] < sizes[1]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_init_images_go_to_all_prompts_or_one_to_each(server, tmp_path, count):
+    rng = seeded_random()
+    files = []
+    for index in range(count):
+        noise = numpy.frombuffer(rng.randbytes(8 * 8 * 3), numpy.uint8).reshape(8, 8, 3)
+        files.append(tmp_path / f"init {index}.png")
+        Image.fromarray(noise).resize((64, 64)).save(files[-1])
+    prompts = [draw_prompt(rng) for _ in range(2)]
+    done = generate(
+        server.address,
+        *prompts,
+        "--seed",
+        7,
+        "--steps",
+        8,
+        "--strength",
+        "0.25,0.5",
+        *(word for file in files for word in ("--init-image", file)),
+        "--output",
+        tmp_path / "out",
+        "--json",
+    )
+    for index, image in enumerate(report_of(done)["images"]):
+        init = {"data": files[index % count].read_bytes(), "strength": (0.25, 0.5)[index]}
+        expected = alone(
+            server, prompt=prompts[index], seed=7, num_inference_steps=8, init_image=init
+        )
+        assert_same_picture(png_pixels(image["file"]), expected, prompts[index])
+
+
 def test_the_server_draws_seeds_that_make_the_image_again(server, tmp_path):
     done = generate(server.address, "a cat", "--steps", 2, "--output", tmp_path, "--json")
     (image,) = report_of(done)["images"]
@@ -223,7 +275,11 @@ def test_the_server_draws_seeds_that_make_the_image_again(server, tmp_path):
         ("a", "--size", "64"),
         ("a", "--scheduler", "nonesuch"),
         ("a", "--format", "jpg"),
+        ("a", "--grid", "--format", "webp"),
         ("a", "--strength", "0.3"),
+        ("a", "--init-image", "none.png"),
+        ("a", "--init-image", __file__, "--strength", "0"),
+        ("a", "b", "c", "--init-image", __file__, "--init-image", __file__),
         ("--negative=", "a"),
     ],
     ids=" ".join,

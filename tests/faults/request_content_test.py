@@ -15,7 +15,7 @@ pytestmark = pytest.mark.timeout(180)
 
 INVALID = grpc.StatusCode.INVALID_ARGUMENT
 METHOD = "/darkroom.v1.ImageGenerationService/GenerateImages"
-RECEIVE_LIMIT = 8 << 20
+RECEIVE_LIMIT = (8 << 20) + (256 << 10)
 RSS_SLACK = 16 << 20
 NAN, INFINITY = float("nan"), float("inf")
 UINT32_MAX = 2**32 - 1

@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include "server/codec/exif.h"
 #include "tests/support/seeded_random.h"
@@ -24,6 +25,19 @@ std::string DrawFile(SeededRandom& random, ImageFileFormat format) {
       .value();
 }
 
+// Makes the checksums of a PNG file's chunks right, lest they hide what else is wrong with it.
+void MendChecksums(std::string& file) {
+  const auto byte = [&](size_t at) { return size_t{static_cast<uint8_t>(file[at])}; };
+  for (size_t at = 8; at + 12 <= file.size();) {
+    const size_t length = byte(at) << 24 | byte(at + 1) << 16 | byte(at + 2) << 8 | byte(at + 3);
+    if (length > file.size() - at - 12) return;
+    const auto* type = reinterpret_cast<const Bytef*>(file.data()) + at + 4;
+    const uLong sum = crc32(0, type, static_cast<uInt>(length + 4));
+    at += length + 12;
+    for (size_t i = 1; i <= 4; ++i) file[at - i] = static_cast<char>(sum >> (8 * (i - 1)));
+  }
+}
+
 TEST(ImageFileTest, BrokenFilesAreReadOrRefusedAsTheirHeaderSays) {
   SeededRandom random;
   int refused = 0, read = 0;
@@ -33,6 +47,7 @@ TEST(ImageFileTest, BrokenFilesAreReadOrRefusedAsTheirHeaderSays) {
       file[random.Between(0, file.size() - 1)] = static_cast<char>(random.Bits());
     }
     if (random.Between(0, 3) == 0) file.resize(random.Between(0, file.size()));
+    if (round % 6 == 0) MendChecksums(file);  // Of every other PNG file.
     const auto info = InspectImageFile(file);
     const auto image = ReadImageFile(file);
     for (const absl::Status& status : {info.status(), image.status()}) {
@@ -54,7 +69,7 @@ TEST(ImageFileTest, AnyStartOfAFileIsRefused) {
   SeededRandom random;
   for (const ImageFileFormat format : kFormats) {
     const std::string file = DrawFile(random, format);
-    for (size_t size = 0; size + 12 < file.size(); ++size) {
+    for (size_t size = 0; size < file.size(); ++size) {
       ASSERT_TRUE(absl::IsInvalidArgument(ReadImageFile(file.substr(0, size)).status())) << size;
     }
   }
