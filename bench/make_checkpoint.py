@@ -1,8 +1,8 @@
 """Writes a checkpoint of SDXL base's full size and layout, with random weights.
 
-The published weights cannot be shipped; their shape can: 2.57 billion parameters in the UNet, both text
-encoders and the VAE, as `stabilityai/stable-diffusion-xl-base-1.0` configures them, in the diffusers
-layout. Takes 14 GB of disk and as much memory.
+The published weights cannot be shipped; their shape can: 2.57 billion parameters in the UNet, both
+text encoders and the VAE, as stable-diffusion-xl-base-1.0 configures them, in the diffusers layout.
+Takes 14 GB of disk and as much memory.
 
     make_checkpoint.py FOLDER
 """

@@ -159,10 +159,12 @@ def page(counts: dict, rows: list[str], ours: dict, theirs: dict, good: bool) ->
     )
     return f"""# Parity at full size
 
-`make parity-full` on {datetime.date.today()}: a checkpoint of SDXL base's full size and layout with random
-float32 weights, 256x256 pixels, against {versions}. CPU ({platform.machine()}), {os.cpu_count()} cores,
-{memory:.0f} GiB. {"Within" if good else "NOT within"} the bound of `tests/parity`: at least 99.9 % of the
-8-bit values equal, none off by more than 1.
+`make parity-full` on {datetime.date.today()}: a checkpoint of SDXL base's full size and layout with
+random float32 weights, 256x256 pixels, against {versions}.
+CPU ({platform.machine()}), {os.cpu_count()} cores, {memory:.0f} GiB.
+
+{"Within" if good else "NOT within"} the bound of `tests/parity`: at least 99.9 % of the 8-bit values
+equal, none off by more than 1.
 
 | image | equal | off by | spread | clipped | Darkroom | diffusers |
 |---|---|---|---|---|---|---|
@@ -171,8 +173,8 @@ float32 weights, 256x256 pixels, against {versions}. CPU ({platform.machine()}),
 Loaded and warm after {ours["start"]:.0f} s, diffusers after {theirs["start"]:.0f} s; at most
 {ours["peak"]:.1f} GB and {theirs["peak"]:.1f} GB resident. Times are of one request each, not a benchmark.
 
-The server refuses a checkpoint of which a tensor is missing, surplus or misshapen, so all of these
-were taken:
+The server refuses a checkpoint of which a tensor is missing, surplus or misshapen, so all of
+these were taken:
 
 | part | tensors | parameters | as published |
 |---|---|---|---|

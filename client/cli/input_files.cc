@@ -23,7 +23,7 @@ absl::StatusOr<std::string> ReadFile(const std::string& path) {
   if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot read ", path));
   if (!regular) return absl::InvalidArgumentError(absl::StrCat(path, " is not a file"));
   if (size > kMaxBytes) {
-    return absl::InvalidArgumentError(absl::StrCat(path, " is larger than 8 MiB, which a server takes"));
+    return absl::InvalidArgumentError(absl::StrCat(path, " is larger than 8 MiB"));
   }
   std::string bytes(static_cast<size_t>(size), '\0');
   std::ifstream file(path, std::ios::binary);

@@ -7,7 +7,8 @@
 
 namespace darkroom {
 
-// The bytes of a regular file of at most 8 MiB, as a server takes. The error names the file and says why not.
+// The bytes of a regular file of at most 8 MiB, as a server takes. The error names the file and
+// says why not.
 absl::StatusOr<std::string> ReadFile(const std::string& path);
 
 }  // namespace darkroom

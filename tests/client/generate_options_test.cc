@@ -181,12 +181,12 @@ TEST_F(InitImageFlagTest, AFileThatCannotBeReadIsNamed) {
   }
 }
 
-TEST_F(InitImageFlagTest, AFileMayHave32MiB) {
+TEST_F(InitImageFlagTest, AFileMayHave8MiB) {
   const std::string path = File("large");
   std::filesystem::resize_file(path, 8 << 20);
   const auto requests = Requests({"a", "--init-image", path});
   ASSERT_EQ(requests.size(), 1u);
-  EXPECT_EQ(requests[0].init_image().data().size(), 32u << 20);
+  EXPECT_EQ(requests[0].init_image().data().size(), 8u << 20);
   std::filesystem::resize_file(path, (8 << 20) + 1);
   EXPECT_THAT(UsageError({"a", "--init-image", path}), HasSubstr(path + " is larger than 8 MiB"));
 }

@@ -85,7 +85,7 @@ def calibrate(pipeline: StableDiffusionXLPipeline) -> None:
 
 
 def _spread_posterior(vae: torch.nn.Module) -> None:
-    """Gives encoded pictures a spread near 1 as the UNet knows them, and noise of _POSTERIOR_NOISE."""
+    """Gives encoded pictures a spread near 1 as the UNet knows them, and noise besides."""
     channels = vae.config.latent_channels
     mean = slice(0, channels)
     log_variance = slice(channels, None)

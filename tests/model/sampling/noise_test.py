@@ -28,7 +28,8 @@ def test_cuda_draws_are_cu_rands():
         seed = rng.getrandbits(rng.choice((8, 32, 64)))
         counts = [rng.choice((1, 255, 256, 257, rng.randint(2, 65536))) for _ in range(4)]
         groups = philox_normals(seed, max(counts), len(counts))
-        for group, (count, values) in enumerate(zip(counts, drawn("cuda", seed, "float32", counts))):
+        draws = drawn("cuda", seed, "float32", counts)
+        for group, (count, values) in enumerate(zip(counts, draws, strict=True)):
             # As torch deals: one number to each thread, the first of a fresh group of four.
             off = np.abs(values - groups[:count, group, 0])
             assert off.max() < _TOLERANCE, (seed, counts, group)
