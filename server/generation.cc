@@ -87,6 +87,8 @@ absl::Status Generation::ReadInitImage() try {
   return absl::OkStatus();
 } catch (const std::bad_alloc&) {
   return absl::ResourceExhaustedError("there is no memory to read the image");
+} catch (const std::exception& error) {
+  return absl::InternalError(absl::StrCat("the image could not be read: ", error.what()));
 }
 
 void Generation::SubmitOrAnswer() try {
