@@ -6,8 +6,8 @@
 
 namespace darkroom {
 
-// Makes one image in two steps, of the model's default size but at most 256 pixels a side, so that a
-// server that says it is ready has made one. The generator's error when it could not.
+// Makes one image in two steps, of the model's default size but at most 256 pixels a side, so that
+// a server that says it is ready has made one. The generator's error when it could not.
 absl::Status WarmUp(ImageGenerator& generator);
 
 }  // namespace darkroom
