@@ -147,6 +147,7 @@ TEST_F(BatcherTest, WhenPatienceEndsTheRestIsUnavailable) {
   std::thread drain([&] { batcher_.Drain(absl::Seconds(1)); });
   clock_.AwaitSleeperUntil(deadline);
   clock_.AdvanceTime(absl::Seconds(1));
+  clock_.AwaitNoSleeperUntil(deadline);  // Or a quick engine would be done before patience ends.
   engine_.Release();
   drain.join();
   EXPECT_TRUE(absl::IsUnavailable(engine_.AwaitEnd(1)));

@@ -34,13 +34,18 @@ void ManualClock::AdvanceTime(absl::Duration by) {
   for (const Sleeper& sleeper : sleepers) absl::MutexLock wake(sleeper.mu);
 }
 
-void ManualClock::AwaitSleeperUntil(absl::Time deadline) {
-  const auto sleeps = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
-    return std::any_of(sleepers_.begin(), sleepers_.end(),
-                       [&](const Sleeper& sleeper) { return sleeper.deadline == deadline; });
+void ManualClock::AwaitSleeperUntil(absl::Time deadline) { AwaitSleeper(deadline, true); }
+
+void ManualClock::AwaitNoSleeperUntil(absl::Time deadline) { AwaitSleeper(deadline, false); }
+
+void ManualClock::AwaitSleeper(absl::Time deadline, bool is_there) {
+  const auto is_so = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    return is_there == std::any_of(sleepers_.begin(), sleepers_.end(), [&](const Sleeper& sleeper) {
+             return sleeper.deadline == deadline;
+           });
   };
   absl::MutexLock lock(&mu_);
-  mu_.Await(absl::Condition(&sleeps));
+  mu_.Await(absl::Condition(&is_so));
 }
 
 }  // namespace darkroom

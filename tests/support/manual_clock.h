@@ -25,12 +25,16 @@ class ManualClock final : public Clock {
 
   // Returns once somebody waits for exactly this deadline.
   void AwaitSleeperUntil(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
+  // Returns once nobody does; who did has its own mutex by then.
+  void AwaitNoSleeperUntil(absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct Sleeper {
     absl::Mutex* mu;
     absl::Time deadline;
   };
+
+  void AwaitSleeper(absl::Time deadline, bool is_there) ABSL_LOCKS_EXCLUDED(mu_);
 
   absl::Mutex mu_;
   absl::Time now_ ABSL_GUARDED_BY(mu_);
