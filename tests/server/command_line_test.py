@@ -85,7 +85,7 @@ def test_bad_flag_ends_with_2_and_is_named(flags, named):
         ("--batching", "continuous"),
         ("--determinism", "bits"),
         ("--device", "cuda:0"),
-        ("--dtype", "float16"),
+        ("--dtype", "float64"),
     ],
 )
 def test_flag_that_is_not_built_ends_with_2_and_is_named(flag, value):
