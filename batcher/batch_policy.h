@@ -1,47 +1,51 @@
 #ifndef DARKROOM_BATCHER_BATCH_POLICY_H_
 #define DARKROOM_BATCHER_BATCH_POLICY_H_
 
-#include <span>
 #include <vector>
 
 #include "absl/time/time.h"
-#include "batcher/row.h"
-#include "batcher/row_queue.h"
+#include "batcher/admitted_request.h"
+#include "batcher/batch_caps.h"
+#include "batcher/batch_options.h"
+#include "batcher/cost_model.h"
+#include "batcher/row_table.h"
 
 namespace darkroom {
 
-// A row that has left the queue for the device.
-struct RunningRow {
-  Row row;
-  bool started = false;
-  int steps_left = 0;
+// What the order of rows weighs in this mode.
+OrderWeights WeightsOf(BatchingMode mode);
+
+// All that a decision depends on.
+struct House {
+  absl::Time now;
+  const RowTable& rows;
+  const CostModel& costs;
+  const BatchCaps& caps;
+  double load = 0;        // Share of the device's time that arrivals ask for: 0 to below 1.
+  bool draining = false;  // Nobody comes any more.
 };
 
-// What the batcher does next.
 struct Decision {
   enum class Action {
-    kWait,    // Nothing until `wake`, or until something changes.
-    kDrop,    // `rows` are cancelled or late: they leave without an image.
-    kTake,    // The rows of `key` leave the queue for the device.
-    kStart,   // `rows` are prepared for their first step.
-    kStep,    // `rows` share one UNet pass.
-    kFinish,  // `rows` have no steps left: they are decoded and leave with their images.
+    kWait,    // Until `wake`, or until something changes.
+    kDrop,    // The rows end unfinished, for `reason`.
+    kStart,   // The rows' first call, all of one key.
+    kStep,    // One pass of the rows, all of one key.
+    kFinish,  // The rows have had all their steps; all of one key.
   };
-
   Action action = Action::kWait;
+  std::vector<RowId> rows;
   absl::Time wake = absl::InfiniteFuture();
-  BatchKey key;
-  std::vector<Row> rows;
+  absl::Status reason;
 };
 
-// The rule of static batching, as a pure function of plain values. Rows that arrive within one
-// window, or fill the batch, leave the queue together and share every pass until each has had its
-// steps; the next batch waits until the last of them has left. A row with fewer steps than its
-// mates is decoded as soon as it is done, and a dropped one leaves at the next step boundary.
+// What to do at this step boundary. A pure function: the same house, the same decision.
 //
-// `draining` sends waiting rows off at once: nobody else is coming.
-Decision Decide(absl::Time now, const RowQueue& waiting, std::span<const RunningRow> running,
-                bool draining);
+// Cancelled and late rows leave first; then finished rows are decoded. Then the request that is due
+// first names the key and is in the pass; in continuous mode, the rows that follow it in the order
+// join while the device time that this saves for everybody outweighs what it costs those who are in
+// already. docs/batching.md has the rule and its reasons.
+Decision Decide(const House& house, const BatchOptions& options);
 
 }  // namespace darkroom
 

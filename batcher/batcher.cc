@@ -1,25 +1,26 @@
 #include "batcher/batcher.h"
 
-#include <algorithm>
 #include <utility>
 
 namespace darkroom {
 namespace {
 
-std::vector<RowId> Ids(std::span<const Row> rows) {
-  std::vector<RowId> ids;
-  ids.reserve(rows.size());
-  for (const Row& row : rows) ids.push_back(row.id);
-  return ids;
+using Action = Decision::Action;
+
+CallKind KindOf(Action action) {
+  return action == Action::kStart  ? CallKind::kStart
+         : action == Action::kStep ? CallKind::kStep
+                                   : CallKind::kFinish;
 }
 
 }  // namespace
 
-Batcher::Batcher(const BatchOptions& options, Clock& clock, Engine& engine, BatchObserver& observer)
+Batcher::Batcher(const BatchOptions& options, const DeviceProfile& profile, Clock& clock,
+                 Engine& engine, BatchObserver& observer)
     : clock_(clock),
       engine_(engine),
       observer_(observer),
-      waiting_(options),
+      planner_(options, profile),
       thread_(&Batcher::Run, this) {}
 
 Batcher::~Batcher() {
@@ -27,31 +28,30 @@ Batcher::~Batcher() {
   thread_.join();
 }
 
-absl::Status Batcher::Submit(std::vector<Row> rows) {
+absl::Status Batcher::Submit(const BatchRequest& request) {
   absl::MutexLock lock(&mu_);
   if (draining_) return absl::UnavailableError("the server is draining");
-  const absl::Time now = clock_.TimeNow();
-  for (Row& row : rows) row.arrival = now;
-  if (absl::Status status = waiting_.Push(rows); !status.ok()) return status;
-  observer_.OnQueueDepth(waiting_.images());
+  if (absl::Status s = planner_.Submit(clock_.TimeNow(), request); !s.ok()) return s;
+  observer_.OnQueueDepth(planner_.rows().waiting().images);
   has_news_ = true;
   return absl::OkStatus();
 }
 
-void Batcher::Cancel(std::span<const RowId> rows) {
+void Batcher::Cancel(RowId request) {
   absl::MutexLock lock(&mu_);
-  for (const RowId id : rows) {
-    if (waiting_.Cancel(id)) continue;
-    for (RunningRow& running : running_) {
-      if (running.row.id == id) running.row.cancelled = true;
-    }
-  }
+  planner_.Cancel(request);
   has_news_ = true;
+}
+
+absl::Duration Batcher::RetryDelay(size_t images) {
+  absl::MutexLock lock(&mu_);
+  return planner_.RetryDelay(images);
 }
 
 void Batcher::Drain(absl::Duration patience) {
   absl::MutexLock lock(&mu_);
   draining_ = true;
+  planner_.Drain();
   has_news_ = true;
   const absl::Time deadline = clock_.TimeNow() + patience;
   if (clock_.AwaitWithDeadline(&mu_, absl::Condition(&stopped_), deadline)) return;
@@ -70,93 +70,68 @@ std::optional<Decision> Batcher::AwaitDecision() {
   absl::MutexLock lock(&mu_);
   while (true) {
     has_news_ = false;
+    if (draining_ && planner_.rows().rows() == 0) return std::nullopt;
     if (abandoning_) {
-      Decision drop{.action = Decision::Action::kDrop, .rows = waiting_.All()};
-      for (const RunningRow& r : running_) drop.rows.push_back(r.row);
-      if (drop.rows.empty()) return std::nullopt;
-      return drop;
+      return Decision{.action = Action::kDrop,
+                      .rows = planner_.rows().AllRows(),
+                      .reason = absl::UnavailableError("the server is shutting down")};
     }
-    const Decision decision = Decide(clock_.TimeNow(), waiting_, running_, draining_);
-    if (decision.action == Decision::Action::kTake) {
-      Take(decision.key);
-    } else if (decision.action != Decision::Action::kWait) {
+    const absl::Time now = clock_.TimeNow();
+    Decision decision = planner_.Next(now);
+    if (decision.action != Action::kWait) {
+      if (decision.action == Action::kStart) ReportStart(decision.rows, now);
       return decision;
-    } else if (draining_) {
-      return std::nullopt;  // While draining, only an empty house waits.
-    } else {
-      clock_.AwaitWithDeadline(&mu_, absl::Condition(&has_news_), decision.wake);
     }
+    clock_.AwaitWithDeadline(&mu_, absl::Condition(&has_news_), decision.wake);
   }
 }
 
-void Batcher::Take(const BatchKey& key) {
-  const absl::Time now = clock_.TimeNow();
-  for (const Row& row : waiting_.PopBatch(key)) {
-    observer_.OnQueueWait(now - row.arrival);
-    running_.push_back({.row = row, .steps_left = row.steps});
-  }
-  observer_.OnQueueDepth(waiting_.images());
+void Batcher::ReportStart(std::span<const RowId> rows, absl::Time now) {
+  for (const RowId row : rows) observer_.OnQueueWait(now - planner_.rows().OwnerOf(row).arrival);
+  observer_.OnQueueDepth(planner_.rows().waiting().images);
 }
 
 void Batcher::Perform(const Decision& decision) {
-  using Action = Decision::Action;
-  if (decision.action == Action::kDrop) return Drop(decision.rows);
-  const Call call = decision.action == Action::kStart  ? &Engine::Start
-                    : decision.action == Action::kStep ? &Engine::Step
-                                                       : &Engine::Finish;
-  MarkDone(decision.action, CallIsolated(call, Ids(decision.rows)));
+  if (decision.action == Action::kDrop) return EndRows(decision.rows, decision.reason);
+  CallIsolated(KindOf(decision.action), decision.rows);
 }
 
-void Batcher::Drop(std::span<const Row> rows) {
-  bool abandoning = false;
-  {
-    absl::MutexLock lock(&mu_);
-    abandoning = abandoning_;
-    waiting_.Remove(rows);
-    observer_.OnQueueDepth(waiting_.images());
-  }
-  for (const Row& row : rows) {
-    EndRow(row.id, row.cancelled ? absl::CancelledError("the caller cancelled")
-                   : abandoning  ? absl::UnavailableError("the server is shutting down")
-                                 : absl::DeadlineExceededError("the deadline passed"));
-  }
-}
-
-std::vector<RowId> Batcher::CallIsolated(Call call, std::span<const RowId> rows) {
-  const absl::Status status = (engine_.*call)(rows);
+void Batcher::CallIsolated(CallKind kind, std::span<const RowId> rows) {
+  const absl::Status status = Call(kind, rows);
   if (status.ok()) {
-    if (call == &Engine::Step) observer_.OnPass(static_cast<int>(rows.size()));
-    return {rows.begin(), rows.end()};
+    if (kind == CallKind::kFinish) EndRows(rows, status);
+  } else if (rows.size() == 1) {
+    EndRows(rows, status);
+  } else {
+    CallIsolated(kind, rows.first(rows.size() / 2));
+    CallIsolated(kind, rows.subspan(rows.size() / 2));
   }
-  if (rows.size() == 1) {
-    EndRow(rows.front(), status);
-    return {};
-  }
-  std::vector<RowId> good = CallIsolated(call, rows.first(rows.size() / 2));
-  const std::vector<RowId> rest = CallIsolated(call, rows.subspan(rows.size() / 2));
-  good.insert(good.end(), rest.begin(), rest.end());
-  return good;
 }
 
-void Batcher::MarkDone(Decision::Action action, std::span<const RowId> rows) {
-  if (action == Decision::Action::kFinish) {
-    for (const RowId id : rows) EndRow(id, absl::OkStatus());
-    return;
-  }
+absl::Status Batcher::Call(CallKind kind, std::span<const RowId> rows) {
+  const absl::Time begin = clock_.TimeNow();
+  const absl::Status status = kind == CallKind::kStart  ? engine_.Start(rows)
+                              : kind == CallKind::kStep ? engine_.Step(rows)
+                                                        : engine_.Finish(rows);
+  const absl::Time now = clock_.TimeNow();
   absl::MutexLock lock(&mu_);
-  for (RunningRow& running : running_) {
-    if (std::find(rows.begin(), rows.end(), running.row.id) == rows.end()) continue;
-    if (action == Decision::Action::kStart) running.started = true;
-    if (action == Decision::Action::kStep) --running.steps_left;
+  if (status.ok()) {
+    planner_.OnCall(kind, rows, now, now - begin);
+    if (kind == CallKind::kStep) observer_.OnPass(static_cast<int>(rows.size()));
+  } else if (absl::IsResourceExhausted(status)) {
+    planner_.OnOutOfMemory(kind, rows, now);
   }
+  return status;
 }
 
-void Batcher::EndRow(RowId id, const absl::Status& status) {
+void Batcher::EndRows(std::span<const RowId> rows, const absl::Status& status) {
   {
     absl::MutexLock lock(&mu_);
-    std::erase_if(running_, [id](const RunningRow& running) { return running.row.id == id; });
+    const absl::Time now = clock_.TimeNow();
+    for (const RowId row : rows) planner_.OnEnd(row, now);
+    observer_.OnQueueDepth(planner_.rows().waiting().images);
   }
-  engine_.End(id, status);
+  for (const RowId row : rows) engine_.End(row, status);
 }
 
 }  // namespace darkroom

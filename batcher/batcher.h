@@ -4,7 +4,6 @@
 #include <optional>
 #include <span>
 #include <thread>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -12,11 +11,10 @@
 #include "absl/time/time.h"
 #include "batcher/batch_observer.h"
 #include "batcher/batch_options.h"
-#include "batcher/batch_policy.h"
 #include "batcher/clock.h"
 #include "batcher/engine.h"
+#include "batcher/planner.h"
 #include "batcher/row.h"
-#include "batcher/row_queue.h"
 
 namespace darkroom {
 
@@ -28,46 +26,45 @@ namespace darkroom {
 class Batcher {
  public:
   // `options` are valid. The clock, engine and observer are borrowed and outlive the batcher.
-  Batcher(const BatchOptions& options, Clock& clock, Engine& engine, BatchObserver& observer);
+  Batcher(const BatchOptions& options, const DeviceProfile& profile, Clock& clock, Engine& engine,
+          BatchObserver& observer);
   ~Batcher();
 
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
 
-  // Accepts all rows, which belong together, or none: RESOURCE_EXHAUSTED when the queue is full,
-  // UNAVAILABLE when draining. Quick; may end a row before it returns.
-  absl::Status Submit(std::vector<Row> rows) ABSL_LOCKS_EXCLUDED(mu_);
+  // As Planner::Submit, and UNAVAILABLE when draining. Quick; may end a row before it returns.
+  absl::Status Submit(const BatchRequest& request) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Lets the rows leave at the next step boundary, with CANCELLED. Rows that have ended are
-  // ignored.
-  void Cancel(std::span<const RowId> rows) ABSL_LOCKS_EXCLUDED(mu_);
+  // Lets the request's rows leave at the next step boundary, with CANCELLED. Requests that have
+  // ended are ignored.
+  void Cancel(RowId request) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // When a request of so many images, refused now for want of room, might find it.
+  absl::Duration RetryDelay(size_t images) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Refuses new rows and waits until all accepted ones have ended. Those still there after
   // `patience` end with UNAVAILABLE at the next step boundary.
   void Drain(absl::Duration patience) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  using Call = absl::Status (Engine::*)(std::span<const RowId>);
-
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
   // The next thing to do, once there is one; nothing when drained.
   std::optional<Decision> AwaitDecision() ABSL_LOCKS_EXCLUDED(mu_);
-  void Take(const BatchKey& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ReportStart(std::span<const RowId> rows, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Perform(const Decision& decision) ABSL_LOCKS_EXCLUDED(mu_);
-  void Drop(std::span<const Row> rows) ABSL_LOCKS_EXCLUDED(mu_);
   // Makes the call for all rows, or, where that fails, for ever smaller halves, so that only rows
-  // that fail alone end. Returns the ids of the others.
-  std::vector<RowId> CallIsolated(Call call, std::span<const RowId> rows) ABSL_LOCKS_EXCLUDED(mu_);
-  void MarkDone(Decision::Action action, std::span<const RowId> rows) ABSL_LOCKS_EXCLUDED(mu_);
-  void EndRow(RowId id, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  // that fail alone end.
+  void CallIsolated(CallKind kind, std::span<const RowId> rows) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Call(CallKind kind, std::span<const RowId> rows) ABSL_LOCKS_EXCLUDED(mu_);
+  void EndRows(std::span<const RowId> rows, const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
 
   Clock& clock_;
   Engine& engine_;
   BatchObserver& observer_;
 
   absl::Mutex mu_;
-  RowQueue waiting_ ABSL_GUARDED_BY(mu_);
-  std::vector<RunningRow> running_ ABSL_GUARDED_BY(mu_);
+  Planner planner_ ABSL_GUARDED_BY(mu_);
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
   bool abandoning_ ABSL_GUARDED_BY(mu_) = false;  // Draining took too long: drop what is left.
   bool has_news_ ABSL_GUARDED_BY(mu_) = false;    // Something changed since the last decision.

@@ -1,34 +1,52 @@
 #ifndef DARKROOM_BATCHER_ROW_H_
 #define DARKROOM_BATCHER_ROW_H_
 
-#include <compare>
 #include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "absl/time/time.h"
 
 namespace darkroom {
 
-// Names a row for as long as it lives; chosen by whoever submits it, unique among live rows.
 using RowId = uint64_t;
 
-// Rows may share a pass when their keys are equal.
+// Rows with equal keys may share a pass: the height and width of their latents.
 struct BatchKey {
-  int latent_height = 0;
-  int latent_width = 0;
+  int height = 1;  // At least 1, both.
+  int width = 1;
 
-  auto operator<=>(const BatchKey&) const = default;
+  int64_t area() const { return int64_t{height} * width; }
+
+  bool operator==(const BatchKey&) const = default;
+  template <typename H>
+  friend H AbslHashValue(H hash, const BatchKey& key) {
+    return H::combine(std::move(hash), key.height, key.width);
+  }
 };
 
-// What the batcher knows of one image being made.
+enum class Priority { kHigh, kNormal, kLow };
+
+// One image, as far as batching is concerned.
 struct Row {
   RowId id = 0;
-  BatchKey key;
-  int steps = 1;
-  int64_t pixels = 0;
-  absl::Time deadline = absl::InfiniteFuture();
-  absl::Time arrival = absl::InfinitePast();  // Set by the batcher when it accepts the row.
-  bool cancelled = false;                     // Set by the batcher when the row is to leave.
+  int steps = 1;    // Not negative.
+  int samples = 2;  // That it brings to a UNet pass: 2 with guidance, else 1.
 };
+
+// The images of one call: accepted or refused together, and equal in the order.
+struct BatchRequest {
+  std::vector<Row> rows;  // At least one, with ids that no other row has.
+  BatchKey key;
+  int64_t pixels = 0;  // Of each image.
+  Priority priority = Priority::kNormal;
+  std::string tenant;  // Who shares fairly with whom.
+  absl::Time deadline = absl::InfiniteFuture();
+};
+
+// A request goes by the id of its first row.
+inline RowId IdOf(const BatchRequest& request) { return request.rows.front().id; }
 
 }  // namespace darkroom
 

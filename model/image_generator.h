@@ -78,6 +78,10 @@ struct ImageRequest {
   MicroConditioning negative_conditioning;
 };
 
+// Guidance at 1 is the prompt's prediction alone, so the other half is left out, as in diffusers.
+// With it an image brings two samples to each UNet pass, without it one.
+inline bool IsGuided(const ImageRequest& request) { return request.guidance_scale > 1; }
+
 struct ModelInfo {
   std::string id;
   std::string device;     // "cpu".

@@ -9,9 +9,6 @@
 namespace darkroom {
 namespace {
 
-// Guidance at 1 is the prompt's prediction alone, so diffusers leaves the other half out.
-bool IsGuided(const ImageRequest& request) { return request.guidance_scale > 1; }
-
 PromptTexts PositiveTexts(const ImageRequest& request) {
   return {request.prompt, request.prompt_2.empty() ? request.prompt : request.prompt_2,
           request.clip_skip};

@@ -16,6 +16,7 @@ struct SdxlOptions {
   Dtype dtype = Dtype::kFloat32;
   std::optional<Dtype>
       vae_dtype;  // Absent: float32 where the checkpoint has force_upcast, else dtype.
+  int padded_rows = 0;
 };
 
 // Loads a Stable Diffusion XL checkpoint folder in the diffusers layout, on the CPU.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "batcher/admission.h"
 #include "server/status_details.h"
 
 namespace darkroom {
@@ -19,31 +20,38 @@ absl::Status AsDeviceError(absl::Status status) {
   return status;
 }
 
+absl::Status AsQueueError(absl::Status status) {
+  if (!status.GetPayload(kTenantFull)) return status;
+  return WithReason(std::move(status), kReasonTenantQueueFull);
+}
+
 }  // namespace
 
-DeviceWorker::DeviceWorker(ImageGenerator& generator, const BatchOptions& options, Clock& clock,
-                           Metrics& metrics)
+DeviceWorker::DeviceWorker(ImageGenerator& generator, const BatchOptions& options,
+                           const DeviceProfile& profile, Clock& clock, Metrics& metrics)
     : generator_(generator),
       clock_(clock),
       metrics_(metrics),
-      batcher_(options, clock, *this, metrics) {}
+      batcher_(options, profile, clock, *this, metrics) {}
 
 RowId DeviceWorker::ReserveRows(size_t count) {
   absl::MutexLock lock(&mu_);
   return std::exchange(next_row_, next_row_ + count);
 }
 
-absl::Status DeviceWorker::Submit(RowId first, std::vector<ImageJob> jobs, absl::Time deadline) {
+absl::Status DeviceWorker::Submit(RowId first, std::vector<ImageJob> jobs, const JobTerms& terms) {
   const int factor = generator_.info().latent_factor;
+  const ImageSize& size = jobs.front().request.size;
   const absl::Time now = clock_.TimeNow();
-  std::vector<Row> rows;
+  BatchRequest request = {.key = {size.height / factor, size.width / factor},
+                          .pixels = int64_t{size.height} * size.width,
+                          .priority = terms.priority,
+                          .tenant = terms.tenant,
+                          .deadline = terms.deadline};
   for (size_t i = 0; i < jobs.size(); ++i) {
-    const ImageSize& size = jobs[i].request.size;
-    rows.push_back({.id = first + i,
-                    .key = {size.height / factor, size.width / factor},
-                    .steps = generator_.StepCount(jobs[i].request),
-                    .pixels = int64_t{size.height} * size.width,
-                    .deadline = deadline});
+    request.rows.push_back({.id = first + i,
+                            .steps = generator_.StepCount(jobs[i].request),
+                            .samples = IsGuided(jobs[i].request) ? 2 : 1});
   }
   {
     absl::MutexLock lock(&mu_);
@@ -54,18 +62,11 @@ absl::Status DeviceWorker::Submit(RowId first, std::vector<ImageJob> jobs, absl:
       work_.emplace(first + i, std::move(work));
     }
   }
-  const size_t count = rows.size();
-  const absl::Status status = batcher_.Submit(std::move(rows));
+  const absl::Status status = batcher_.Submit(request);
   if (!status.ok()) {
-    for (size_t i = 0; i < count; ++i) Remove(first + i);
+    for (const Row& row : request.rows) Remove(row.id);
   }
-  return status;
-}
-
-void DeviceWorker::Cancel(RowId first, size_t count) {
-  std::vector<RowId> rows;
-  for (size_t i = 0; i < count; ++i) rows.push_back(first + i);
-  batcher_.Cancel(rows);
+  return AsQueueError(status);
 }
 
 absl::Status DeviceWorker::Start(std::span<const RowId> rows) {

@@ -43,25 +43,35 @@ struct ImageJob {
   absl::AnyInvocable<void(absl::StatusOr<FinishedImage>) &&> done;
 };
 
+// What the images of one request have in common for the queue.
+struct JobTerms {
+  Priority priority = Priority::kNormal;
+  std::string tenant;
+  absl::Time deadline = absl::InfiniteFuture();
+};
+
 // A device with its queue: takes images through the batcher and the generator. The place where the
 // two meet. Thread-safe.
 class DeviceWorker final : private Engine {
  public:
   // All are borrowed and outlive the worker. The generator is touched by the worker's thread alone,
   // but for what image_generator.h allows.
-  DeviceWorker(ImageGenerator& generator, const BatchOptions& options, Clock& clock,
-               Metrics& metrics);
+  DeviceWorker(ImageGenerator& generator, const BatchOptions& options, const DeviceProfile& profile,
+               Clock& clock, Metrics& metrics);
 
   // Names for `count` jobs of one request, to be submitted or not: the first; the others follow.
   RowId ReserveRows(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Accepts all jobs of one request or, with a status, none: RESOURCE_EXHAUSTED when the queue is
-  // full, UNAVAILABLE when draining.
-  absl::Status Submit(RowId first, std::vector<ImageJob> jobs, absl::Time deadline)
+  // Accepts all jobs of one request, which are of one size, or, with a status, none: see
+  // Batcher::Submit.
+  absl::Status Submit(RowId first, std::vector<ImageJob> jobs, const JobTerms& terms)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Lets rows that have not ended leave, with CANCELLED.
-  void Cancel(RowId first, size_t count);
+  // Lets the request's rows that have not ended leave, with CANCELLED.
+  void Cancel(RowId first) { batcher_.Cancel(first); }
+
+  // See Batcher::RetryDelay.
+  absl::Duration RetryDelay(size_t images) { return batcher_.RetryDelay(images); }
 
   // See Batcher::Drain.
   void Drain(absl::Duration patience) { batcher_.Drain(patience); }

@@ -98,11 +98,7 @@ void CheckChoices(const v1::GenerateImagesRequest& request, RequestChecks& check
   }
   is_known(v1::GeneratorDevice_IsValid(request.generator_device()), "generator_device",
            request.generator_device());
-  if (is_known(v1::Priority_IsValid(request.priority()), "priority", request.priority())) {
-    checks.NotBuilt(
-        request.priority() == v1::PRIORITY_LOW || request.priority() == v1::PRIORITY_HIGH,
-        "priority");
-  }
+  is_known(v1::Priority_IsValid(request.priority()), "priority", request.priority());
   const v1::OutputOptions& output = request.output();
   is_known(v1::ImageFormat_IsValid(output.format()), "output.format", output.format());
   if (!output.has_quality()) return;

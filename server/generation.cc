@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -26,6 +27,26 @@ absl::Time DeadlineOf(const grpc::CallbackServerContext& call, Clock& clock) {
     return absl::InfiniteFuture();
   }
   return clock.TimeNow() + absl::FromChrono(left);
+}
+
+// The caller's address without its port: "ipv4:10.0.0.7:50123" is one connection of many.
+std::string TenantOf(const grpc::CallbackServerContext& call) {
+  const std::string peer = call.peer();
+  return peer.substr(0, peer.rfind(':'));
+}
+
+Priority PriorityOf(v1::Priority priority) {
+  switch (priority) {
+    case v1::PRIORITY_HIGH: return Priority::kHigh;
+    case v1::PRIORITY_LOW: return Priority::kLow;
+    default: return Priority::kNormal;
+  }
+}
+
+// Up to a half longer, so that callers who were refused together do not come back together.
+absl::Duration Spread(absl::Duration delay) {
+  thread_local std::minstd_rand random(std::random_device{}());
+  return delay * std::uniform_real_distribution<double>(1, 1.5)(random);
 }
 
 ImageFileFormat FileFormatOf(v1::ImageFormat format) {
@@ -92,9 +113,10 @@ absl::Status Generation::ReadInitImage() try {
 }
 
 void Generation::SubmitOrAnswer() try {
-  if (absl::Status status = Submit(); !status.ok()) {
-    Answer(absl::IsResourceExhausted(status) ? WithRetry(std::move(status), kRetryDelay) : status);
-  }
+  const absl::Status status = Submit();
+  if (status.ok()) return;
+  if (!absl::IsResourceExhausted(status)) return Answer(status);
+  Answer(WithRetry(status, Spread(context_.worker.RetryDelay(parsed_.images.size()))));
 } catch (
     const std::exception& error) {  // Before anything was submitted: Submit's last act is that.
   Answer(absl::InternalError(error.what()));
@@ -110,14 +132,16 @@ absl::Status Generation::Submit() {
            OnImage(i, std::move(result));
          }});
   }
-  const absl::Time deadline = DeadlineOf(*call_, context_.clock);
+  const JobTerms terms = {.priority = PriorityOf(request_->priority()),
+                          .tenant = TenantOf(*call_),
+                          .deadline = DeadlineOf(*call_, context_.clock)};
   // Under the lock, so that a cancellation comes wholly before or wholly after: the rows that end
   // meanwhile wait for it too.
   absl::MutexLock lock(&mu_);
   if (cancelled_) return absl::CancelledError("the caller cancelled");
   waiting_for_ = count;
   first_row_ = first;
-  return context_.worker.Submit(first, std::move(jobs), deadline);
+  return context_.worker.Submit(first, std::move(jobs), terms);
 }
 
 void Generation::OnImage(size_t index, absl::StatusOr<FinishedImage> result) {
@@ -186,7 +210,7 @@ void Generation::CancelImages() {
     absl::MutexLock lock(&mu_);
     first = first_row_;
   }
-  context_.worker.Cancel(first, parsed_.images.size());
+  context_.worker.Cancel(first);
 }
 
 void Generation::FillStats() {

@@ -33,13 +33,13 @@ ExitCode Fail(ExitCode code, const std::string& message) {
   return code;
 }
 
-absl::StatusOr<std::unique_ptr<ImageGenerator>> LoadWarm(const ServerOptions& options) {
-  auto generator = LoadSdxlPipeline(
-      options.model,
-      {.threads = options.threads, .dtype = options.dtype, .vae_dtype = options.vae_dtype});
-  if (!generator.ok()) return generator;
-  if (absl::Status s = WarmUp(**generator); !s.ok()) return s;
-  return generator;
+absl::StatusOr<std::unique_ptr<ImageGenerator>> Load(const ServerOptions& options) {
+  const BatchOptions& batch = options.batch;
+  return LoadSdxlPipeline(options.model,
+                          {.threads = options.threads,
+                           .dtype = options.dtype,
+                           .vae_dtype = options.vae_dtype,
+                           .padded_rows = batch.padded_sizes.empty() ? 0 : batch.max_batch_size});
 }
 
 void PrintReady(const ModelInfo& model, int metrics_port, const ServerOptions& options,
@@ -54,10 +54,12 @@ void PrintReady(const ModelInfo& model, int metrics_port, const ServerOptions& o
 }
 
 ExitCode Serve(const ServerOptions& options) {
-  auto generator = LoadWarm(options);
+  auto generator = Load(options);
   if (!generator.ok()) return Fail(kNotLoaded, std::string(generator.status().message()));
+  auto profile = WarmUp(**generator, options.batch.max_batch_size, SteadyClock());
+  if (!profile.ok()) return Fail(kNotLoaded, std::string(profile.status().message()));
   const ModelInfo& model = (*generator)->info();
-  Metrics metrics(model, options.batch.max_queued_images);
+  Metrics metrics(model, options.batch.limits.images);
   std::unique_ptr<prometheus::Exposer> exposer;
   try {
     exposer = std::make_unique<prometheus::Exposer>(options.metrics_listen);
@@ -68,7 +70,7 @@ ExitCode Serve(const ServerOptions& options) {
   exposer->RegisterCollectable(metrics.registry());
 
   CodecPool codecs(kCodecThreads, kMaxWaitingFiles);
-  DeviceWorker worker(**generator, options.batch, SteadyClock(), metrics);
+  DeviceWorker worker(**generator, options.batch, *profile, SteadyClock(), metrics);
   ImageService service(
       {model, options.rules, options.log.prompts, SteadyClock(), worker, codecs, metrics});
   auto server = GrpcServer::Start(options.listen, service);

@@ -47,6 +47,7 @@ const char* Rejection(const absl::Status& status) {
   const std::string reason = ReasonOf(status);
   if (absl::IsInvalidArgument(status) || absl::IsNotFound(status)) return "invalid";
   if (reason == kReasonQueueFull) return "queue_full";
+  if (reason == kReasonTenantQueueFull) return "tenant";
   if (reason == kReasonDeadlineExceeded) return "deadline";
   if (reason == kReasonDraining) return "draining";
   return nullptr;
@@ -112,7 +113,7 @@ void Metrics::AddRequestMetrics() {
                        .Name("darkroom_rejected_total")
                        .Help("Calls refused, by reason.")
                        .Register(*registry_);
-  for (const char* reason : {"invalid", "queue_full", "deadline", "draining"}) {
+  for (const char* reason : {"invalid", "queue_full", "tenant", "deadline", "draining"}) {
     rejected_[reason] = &rejected.Add({{"reason", reason}});
   }
 }

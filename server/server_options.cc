@@ -17,6 +17,7 @@ namespace darkroom {
 namespace {
 
 constexpr int kBadUsage = 2;
+constexpr int kUsualMostSteps = 50;
 
 // <folder of the program>/../share/darkroom/models/emoji, in the build tree as when installed.
 std::string EmbeddedModel() {
@@ -74,12 +75,7 @@ class OptionsParser {
     if (generator_device_ == "cuda") options_.rules.generator_device = GeneratorDevice::kCuda;
     options_.log.json = log_format_ == "json";
     options_.log.level = levels_.at(log_level_);
-    if (queued_pixels_ > 0) {
-      options_.batch.max_queued_pixels = queued_pixels_;
-    } else {
-      options_.batch.max_queued_pixels =
-          options_.batch.max_queued_images * options_.rules.max_pixels;
-    }
+    ResolveBatching();
     if (const absl::Status status = Validate(options_.batch); !status.ok()) {
       return EarlyExit{kBadUsage, absl::StrCat(std::string(status.message()), "\n")};
     }
@@ -87,6 +83,17 @@ class OptionsParser {
   }
 
  private:
+  void ResolveBatching() {
+    BatchOptions& batch = options_.batch;
+    if (batching_ == "static") batch.mode = BatchingMode::kStatic;
+    if (determinism_ == "bits") batch.padded_sizes = {batch.max_batch_size};
+    QueueLimits& limits = batch.limits;
+    const auto given_or = [](int64_t given, int64_t other) { return given > 0 ? given : other; };
+    limits.pixels = given_or(queued_pixels_, limits.images * options_.rules.max_pixels);
+    limits.pixel_steps = given_or(queued_pixel_steps_, limits.pixels * kUsualMostSteps);
+    limits.images_per_tenant = given_or(queued_images_per_tenant_, limits.images);
+  }
+
   // Where a wrong value may come from the environment, says so: the flag's name alone would
   // mislead.
   std::string BlameEnvironment(const std::string& error) const {
@@ -132,21 +139,29 @@ class OptionsParser {
   }
 
   void AddBatching() {
-    AddChoice("--batching", batching_, {"static"}, "How rows share passes");
-    Add("--batch-window", window_, "Longest wait of an image for company")
+    AddChoice("--batching", batching_, {"static", "continuous"}, "How rows share passes");
+    Add("--batch-window", window_, "How long an idle device waits for company")
         ->check(CheckDuration, "DURATION");
     Add("--max-batch-size", options_.batch.max_batch_size, "Images in one UNet pass")
         ->check(CLI::Range(1, 1024));
-    AddChoice("--determinism", determinism_, {"noise"}, "What a seed promises");
+    AddChoice("--determinism", determinism_, {"noise", "bits"}, "What a seed promises");
   }
 
   void AddLimits() {
-    Add("--max-queued-images", options_.batch.max_queued_images, "Images that may wait")
+    Add("--max-queued-images", options_.batch.limits.images, "Images that may wait")
         ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}));
     Add("--max-queued-pixels", queued_pixels_,
         "Pixels that may wait; absent: max-queued-images x max-pixels")
         ->default_str("")
         ->check(CLI::Range(int64_t{1}, int64_t{1} << 50));
+    Add("--max-queued-pixel-steps", queued_pixel_steps_,
+        "Pixels x steps that may wait; absent: max-queued-pixels x 50")
+        ->default_str("")
+        ->check(CLI::Range(int64_t{1}, int64_t{1} << 58));
+    Add("--max-queued-images-per-tenant", queued_images_per_tenant_,
+        "Images of one caller's address that may wait; absent: max-queued-images")
+        ->default_str("")
+        ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}));
     Add("--max-pixels", options_.rules.max_pixels, "Pixels of one image")
         ->check(CLI::Range(int64_t{64}, int64_t{1} << 28));
     Add("--max-images-per-request", options_.rules.max_images, "Images of one request")
@@ -173,10 +188,10 @@ class OptionsParser {
   const std::map<std::string, Dtype> dtypes_ = {
       {"float32", Dtype::kFloat32}, {"float16", Dtype::kFloat16}, {"bfloat16", Dtype::kBfloat16}};
   std::string device_ = "cpu", dtype_ = "float32", vae_dtype_;
-  std::string generator_device_ = "cpu", batching_ = "static", determinism_ = "noise";
+  std::string generator_device_ = "cpu", batching_ = "continuous", determinism_ = "noise";
   std::string window_ = "10ms", lame_duck_ = "5s", drain_timeout_ = "120s";
   std::string log_format_ = isatty(STDERR_FILENO) ? "text" : "json", log_level_ = "info";
-  int64_t queued_pixels_ = 0;
+  int64_t queued_pixels_ = 0, queued_pixel_steps_ = 0, queued_images_per_tenant_ = 0;
 };
 
 }  // namespace

@@ -20,6 +20,7 @@ inline constexpr char kReasonImageDecode[] = "IMAGE_DECODE";
 inline constexpr char kReasonNotBuilt[] = "NOT_BUILT";
 inline constexpr char kReasonModelNotFound[] = "MODEL_NOT_FOUND";
 inline constexpr char kReasonQueueFull[] = "QUEUE_FULL";
+inline constexpr char kReasonTenantQueueFull[] = "TENANT_QUEUE_FULL";
 inline constexpr char kReasonDeviceOutOfMemory[] = "DEVICE_OUT_OF_MEMORY";
 inline constexpr char kReasonDeadlineExceeded[] = "DEADLINE_EXCEEDED";
 inline constexpr char kReasonCancelled[] = "CANCELLED";

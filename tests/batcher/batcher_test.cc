@@ -23,21 +23,24 @@ constexpr absl::Duration kTick = absl::Nanoseconds(1);
 
 class BatcherTest : public testing::Test {
  protected:
-  static std::vector<Row> Rows(std::vector<RowId> ids, int steps = 1) {
-    std::vector<Row> rows;
-    for (const RowId id : ids) rows.push_back({.id = id, .steps = steps});
-    return rows;
+  static BatchRequest Request(std::vector<RowId> ids, int steps = 1) {
+    BatchRequest request;
+    for (const RowId id : ids) request.rows.push_back({.id = id, .steps = steps});
+    return request;
   }
 
   void Submit(std::vector<RowId> ids, int steps = 1) {
-    ASSERT_TRUE(batcher_.Submit(Rows(std::move(ids), steps)).ok());
+    ASSERT_TRUE(batcher_.Submit(Request(std::move(ids), steps)).ok());
   }
 
   ManualClock clock_;
   FakeEngine engine_;
   NullObserver observer_;
-  Batcher batcher_{
-      {.window = kWindow, .max_batch_size = 4, .max_queued_images = 8}, clock_, engine_, observer_};
+  Batcher batcher_{{.window = kWindow, .max_batch_size = 4, .limits = {.images = 8}},
+                   {},
+                   clock_,
+                   engine_,
+                   observer_};
 };
 
 TEST_F(BatcherTest, ALoneRowLeavesWhenItsWindowClosesAndNotBefore) {
@@ -59,9 +62,9 @@ TEST_F(BatcherTest, AFullBatchLeavesWithoutTheClock) {
 }
 
 TEST_F(BatcherTest, RowsWithFewerStepsFinishFirstAndTheOthersGoOn) {
-  std::vector<Row> rows = Rows({1, 2, 3, 4}, /*steps=*/1);
-  rows[1].steps = 3;
-  ASSERT_TRUE(batcher_.Submit(rows).ok());
+  BatchRequest request = Request({1, 2, 3, 4}, /*steps=*/1);
+  request.rows[1].steps = 3;
+  ASSERT_TRUE(batcher_.Submit(request).ok());
   engine_.AwaitEnds(4);
   EXPECT_THAT(engine_.calls("step"),
               ElementsAre(Call{"step", {1, 2, 3, 4}}, Call{"step", {2}}, Call{"step", {2}}));
@@ -69,9 +72,11 @@ TEST_F(BatcherTest, RowsWithFewerStepsFinishFirstAndTheOthersGoOn) {
 }
 
 TEST_F(BatcherTest, KeysNeverMix) {
-  std::vector<Row> rows = Rows({1, 2, 3, 4});
-  rows[1].key = rows[3].key = {8, 8};
-  ASSERT_TRUE(batcher_.Submit(rows).ok());
+  for (const RowId id : {1, 2, 3, 4}) {
+    BatchRequest request = Request({id});
+    if (id % 2 == 0) request.key = {8, 8};
+    ASSERT_TRUE(batcher_.Submit(request).ok());
+  }
   batcher_.Drain(absl::InfiniteDuration());
   EXPECT_THAT(engine_.calls("step"), ElementsAre(Call{"step", {1, 3}}, Call{"step", {2, 4}}));
 }
@@ -87,11 +92,47 @@ TEST_F(BatcherTest, ABadRowEndsAloneAndItsMatesNeverNotice) {
   }
 }
 
+TEST_F(BatcherTest, ACallWithoutMemoryIsHalvedAndLaterOnesAreSmaller) {
+  engine_.SetMemory(2);
+  Submit({1, 2, 3, 4}, /*steps=*/2);
+  engine_.AwaitEnds(4);
+  for (RowId id = 1; id <= 4; ++id) EXPECT_TRUE(engine_.AwaitEnd(id).ok());
+  EXPECT_THAT(engine_.calls("step"),
+              ElementsAre(Call{"step", {1, 2, 3, 4}}, Call{"step", {1, 2}}, Call{"step", {3, 4}},
+                          Call{"step", {1, 2}}, Call{"step", {3, 4}}));
+}
+
+TEST_F(BatcherTest, ARowThatDoesNotFitAloneEndsSo) {
+  engine_.SetMemory(0);
+  Submit({1});
+  clock_.AwaitSleeperUntil(clock_.TimeNow() + kWindow);
+  clock_.AdvanceTime(kWindow);
+  EXPECT_TRUE(absl::IsResourceExhausted(engine_.AwaitEnd(1)));
+}
+
+TEST_F(BatcherTest, RowsJoinARunningBatchAtAStepBoundary) {
+  engine_.Hold();
+  Submit({1, 2, 3}, /*steps=*/3);
+  clock_.AwaitSleeperUntil(clock_.TimeNow() + kWindow);
+  clock_.AdvanceTime(kWindow);
+  engine_.AwaitHeldCall("start");
+  engine_.HoldAt("step");
+  engine_.AwaitHeldCall("step");
+  Submit({4}, /*steps=*/1);
+  engine_.Release();
+  engine_.AwaitEnds(4);
+  EXPECT_THAT(engine_.calls("start"), ElementsAre(Call{"start", {1, 2, 3}}, Call{"start", {4}}));
+  EXPECT_THAT(
+      engine_.calls("step"),
+      ElementsAre(Call{"step", {1, 2, 3}}, Call{"step", {1, 2, 3, 4}}, Call{"step", {1, 2, 3}}));
+}
+
 TEST_F(BatcherTest, ACancelledRowLeavesAtTheNextStepBoundary) {
   engine_.Hold();
-  Submit({1, 2, 3, 4}, /*steps=*/5);
+  for (const RowId id : {1, 2, 3, 4}) Submit({id}, /*steps=*/5);
   engine_.AwaitHeldCall("start");
-  batcher_.Cancel(std::vector<RowId>{2, 77});
+  batcher_.Cancel(2);
+  batcher_.Cancel(77);
   engine_.Release();
   EXPECT_TRUE(absl::IsCancelled(engine_.AwaitEnd(2)));
   engine_.AwaitEnds(4);
@@ -99,20 +140,37 @@ TEST_F(BatcherTest, ACancelledRowLeavesAtTheNextStepBoundary) {
   EXPECT_THAT(engine_.calls("step").front().rows, ElementsAre(1, 3, 4));
 }
 
+TEST_F(BatcherTest, AllRowsOfACancelledRequestLeaveTogetherThoughItsFirstHasEnded) {
+  BatchRequest request = Request({1, 2, 3}, /*steps=*/1000);
+  request.rows[0].steps = 0;
+  engine_.Hold();
+  ASSERT_TRUE(batcher_.Submit(request).ok());
+  Submit({4}, /*steps=*/2);
+  engine_.AwaitHeldCall("start");
+  engine_.HoldAt("step");
+  EXPECT_TRUE(engine_.AwaitEnd(1).ok());  // It had no steps to do.
+  engine_.AwaitHeldCall("step");
+  batcher_.Cancel(1);
+  engine_.Release();
+  EXPECT_TRUE(absl::IsCancelled(engine_.AwaitEnd(2)));
+  EXPECT_TRUE(absl::IsCancelled(engine_.AwaitEnd(3)));
+  EXPECT_TRUE(engine_.AwaitEnd(4).ok());
+}
+
 TEST_F(BatcherTest, ACancelledRowThatWaitsNeverReachesTheDevice) {
   Submit({1});
-  batcher_.Cancel(std::vector<RowId>{1});
+  batcher_.Cancel(1);
   EXPECT_TRUE(absl::IsCancelled(engine_.AwaitEnd(1)));
   EXPECT_THAT(engine_.calls("start"), IsEmpty());
 }
 
 TEST_F(BatcherTest, ADeadlineInTheQueueIsKeptToTheNanosecond) {
-  std::vector<Row> rows = Rows({1});
-  rows[0].deadline = clock_.TimeNow() + absl::Milliseconds(7);
-  ASSERT_TRUE(batcher_.Submit(rows).ok());
-  clock_.AwaitSleeperUntil(rows[0].deadline);
+  BatchRequest request = Request({1});
+  request.deadline = clock_.TimeNow() + absl::Milliseconds(7);
+  ASSERT_TRUE(batcher_.Submit(request).ok());
+  clock_.AwaitSleeperUntil(request.deadline);
   clock_.AdvanceTime(absl::Milliseconds(7) - kTick);
-  clock_.AwaitSleeperUntil(rows[0].deadline);
+  clock_.AwaitSleeperUntil(request.deadline);
   EXPECT_THAT(engine_.end_counts(), IsEmpty());
   clock_.AdvanceTime(kTick);
   EXPECT_TRUE(absl::IsDeadlineExceeded(engine_.AwaitEnd(1)));
@@ -123,7 +181,7 @@ TEST_F(BatcherTest, AFullQueueRefusesTheWholeRequest) {
   Submit({1, 2, 3, 4});
   engine_.AwaitHeldCall("start");
   Submit({11, 12, 13, 14, 15, 16, 17});
-  EXPECT_TRUE(absl::IsResourceExhausted(batcher_.Submit(Rows({21, 22}))));
+  EXPECT_TRUE(absl::IsResourceExhausted(batcher_.Submit(Request({21, 22}))));
   Submit({31});
   engine_.Release();
   batcher_.Drain(absl::InfiniteDuration());
@@ -135,7 +193,7 @@ TEST_F(BatcherTest, DrainingFinishesWhatWasAcceptedAndRefusesTheRest) {
   batcher_.Drain(absl::InfiniteDuration());
   EXPECT_TRUE(engine_.AwaitEnd(1).ok());
   EXPECT_TRUE(engine_.AwaitEnd(2).ok());
-  EXPECT_TRUE(absl::IsUnavailable(batcher_.Submit(Rows({3}))));
+  EXPECT_TRUE(absl::IsUnavailable(batcher_.Submit(Request({3}))));
 }
 
 TEST_F(BatcherTest, WhenPatienceEndsTheRestIsUnavailable) {
@@ -164,8 +222,8 @@ TEST_F(BatcherTest, EveryRowEndsExactlyOnceWhoeverSubmitsAndCancels) {
       std::mt19937 draw(seed + static_cast<unsigned>(c));
       for (RowId i = 0; i < 500; ++i) {
         const RowId id = c * 1'000'000 + i;
-        accepted[c] += batcher_.Submit(Rows({id}, 1 + static_cast<int>(draw() % 3))).ok();
-        if (draw() % 4 == 0) batcher_.Cancel(std::vector<RowId>{id});
+        accepted[c] += batcher_.Submit(Request({id}, 1 + static_cast<int>(draw() % 3))).ok();
+        if (draw() % 4 == 0) batcher_.Cancel(id);
       }
     });
   }

@@ -26,8 +26,6 @@ NOT_BUILT = [
     ("negative_aesthetic_score", {"negative_aesthetic_score": 2.5}),
     ("loras", {"loras": [{"name": "pixel-art", "weight": 0.5}]}),
     ("prompt_syntax", {"prompt_syntax": pb.PROMPT_SYNTAX_WEIGHTED}),
-    ("priority", {"priority": pb.PRIORITY_LOW}),
-    ("priority", {"priority": pb.PRIORITY_HIGH}),
 ]
 
 BUILT = [
@@ -52,7 +50,9 @@ BUILT = [
     {"output": {"format": pb.IMAGE_FORMAT_PNG, "omit_parameters": True}},
     {"output": {"format": pb.IMAGE_FORMAT_RAW_RGB}},
     {"output": {}},
+    {"priority": pb.PRIORITY_LOW},
     {"priority": pb.PRIORITY_NORMAL},
+    {"priority": pb.PRIORITY_HIGH},
     {"negative_prompt": ""},
     {"negative_prompt": "a dog", "negative_prompt_2": "a cat"},
     {"prompt": "a cat", "prompt_2": "a dog"},

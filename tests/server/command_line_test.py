@@ -82,8 +82,8 @@ def test_bad_flag_ends_with_2_and_is_named(flags, named):
 @pytest.mark.parametrize(
     "flag, value",
     [
-        ("--batching", "continuous"),
-        ("--determinism", "bits"),
+        ("--batching", "dynamic"),
+        ("--determinism", "pixels"),
         ("--device", "cuda:0"),
         ("--dtype", "float64"),
     ],

@@ -32,15 +32,18 @@ class DeviceWorkerTest : public testing::Test {
                                           : std::string(image.status().message());
                       left.DecrementCount();
                     }});
-    return worker_.Submit(worker_.ReserveRows(1), std::move(jobs), absl::InfiniteFuture());
+    return worker_.Submit(worker_.ReserveRows(1), std::move(jobs), {});
   }
 
   FakeImageGenerator generator_;
   Metrics metrics_{generator_.info(), 1000};
   DeviceWorker worker_{generator_,
                        {.window = absl::ZeroDuration(),
-                        .max_queued_images = 200'000,
-                        .max_queued_pixels = int64_t{1} << 40},
+                        .limits = {.images = 200'000,
+                                   .images_per_tenant = 200'000,
+                                   .pixels = int64_t{1} << 40,
+                                   .pixel_steps = int64_t{1} << 50}},
+                       {},
                        SteadyClock(),
                        metrics_};
 };
@@ -69,8 +72,7 @@ TEST_F(DeviceWorkerTest, NoneOfAHundredThousandImagesIsLostDoubledOrCrossed) {
                           ++answers[i];
                           left.DecrementCount();
                         }});
-        ASSERT_TRUE(
-            worker_.Submit(worker_.ReserveRows(1), std::move(jobs), absl::InfiniteFuture()).ok());
+        ASSERT_TRUE(worker_.Submit(worker_.ReserveRows(1), std::move(jobs), {}).ok());
       }
     });
   }
@@ -105,7 +107,7 @@ TEST_F(DeviceWorkerTest, AnImageThatIsNotANumberFailsAloneAndSaysSo) {
                       left.DecrementCount();
                     }});
     const RowId first = worker_.ReserveRows(1);
-    ASSERT_TRUE(worker_.Submit(first, std::move(jobs), absl::InfiniteFuture()).ok());
+    ASSERT_TRUE(worker_.Submit(first, std::move(jobs), {}).ok());
   }
   left.Wait();
   EXPECT_TRUE(statuses[0].ok() && statuses[2].ok());
@@ -144,7 +146,7 @@ TEST_F(DeviceWorkerTest, AReportCountsThePassesAndTheirSizes) {
                     report = image.value().report;
                     left.DecrementCount();
                   }});
-  ASSERT_TRUE(worker_.Submit(worker_.ReserveRows(1), std::move(jobs), absl::InfiniteFuture()).ok());
+  ASSERT_TRUE(worker_.Submit(worker_.ReserveRows(1), std::move(jobs), {}).ok());
   left.Wait();
   EXPECT_EQ(report.passes, 3);
   EXPECT_EQ(report.min_batch, 1);

@@ -67,7 +67,6 @@ TEST(RequestViolationsTest, AModelThatIsNotOursIsNotFound) {
 TEST(RequestViolationsTest, EveryFeatureThatIsNotBuiltIsRefusedByItsField) {
   const std::pair<const char*, const char*> cases[] = {
       {"prompt_syntax: PROMPT_SYNTAX_WEIGHTED", "prompt_syntax"},
-      {"priority: PRIORITY_HIGH", "priority"},
       {"aesthetic_score: 6", "aesthetic_score"},
       {"negative_aesthetic_score: 2.5", "negative_aesthetic_score"},
       {"loras {}", "loras"}};

@@ -91,11 +91,11 @@ TEST(ServerOptionsTest, PrecisionAndGeneratorAreTakenByName) {
 
 TEST(ServerOptionsTest, QueuedPixelsFollowFromTheImagesUnlessGiven) {
   const std::vector<std::string> flags = {"--max-queued-images", "3", "--max-pixels", "1000"};
-  EXPECT_EQ(ParseGood(flags).batch.max_queued_pixels, 3000);
-  EXPECT_EQ(ParseGood({"--max-queued-pixels", "77"}).batch.max_queued_pixels, 77);
+  EXPECT_EQ(ParseGood(flags).batch.limits.pixels, 3000);
+  EXPECT_EQ(ParseGood({"--max-queued-pixels", "77"}).batch.limits.pixels, 77);
   const ServerOptions largest =
       ParseGood({"--max-queued-images=1000000", "--max-pixels=268435456"});
-  EXPECT_EQ(largest.batch.max_queued_pixels, int64_t{1'000'000} << 28);
+  EXPECT_EQ(largest.batch.limits.pixels, int64_t{1'000'000} << 28);
 }
 
 TEST(ServerOptionsTest, HelpAndVersionEndWellAndUnknownFlagsDoNot) {
@@ -159,7 +159,7 @@ INSTANTIATE_TEST_SUITE_P(Values, BadValueTest,
                              {"--dtype", "float64"},
                              {"--vae-dtype", "half"},
                              {"--generator-device", "mps"},
-                             {"--batching", "continuous"},
+                             {"--batching", "dynamic"},
                              {"--determinism", "strict"}}),
                          [](const auto& test) {
                            std::string name =

@@ -56,7 +56,7 @@ class WatchedGenerator final : public ImageGenerator {
 
 TEST(WarmUpTest, MakesOneImageOfTheModelsSizeToItsEnd) {
   WatchedGenerator generator;
-  const absl::Status status = WarmUp(generator);
+  const absl::Status status = WarmUp(generator, kMaxBatchSize, clock);
   EXPECT_TRUE(status.ok()) << status;
   std::vector<std::string> expected(static_cast<size_t>(generator.request().steps) + 1, "Step");
   expected.insert(expected.begin(), "Start");
@@ -70,14 +70,14 @@ TEST(WarmUpTest, MakesOneImageOfTheModelsSizeToItsEnd) {
 TEST(WarmUpTest, OfALargeModelMakesAnImageOf256PixelsASide) {
   WatchedGenerator generator;
   generator.SetDefaultSize({1024, 128});
-  ASSERT_TRUE(WarmUp(generator).ok());
+  ASSERT_TRUE(WarmUp(generator, kMaxBatchSize, clock).ok());
   EXPECT_EQ(generator.request().size.height, 256);
   EXPECT_EQ(generator.request().size.width, 128);
 }
 
 TEST(WarmUpTest, RunsWithGuidanceAsCallersWill) {
   WatchedGenerator generator;
-  ASSERT_TRUE(WarmUp(generator).ok());
+  ASSERT_TRUE(WarmUp(generator, kMaxBatchSize, clock).ok());
   EXPECT_GT(generator.request().guidance_scale, 1);
 }
 
@@ -85,7 +85,8 @@ class WarmUpFailureTest : public testing::TestWithParam<const char*> {};
 
 TEST_P(WarmUpFailureTest, TheGeneratorsErrorPassesThroughAndIsTheLastCall) {
   WatchedGenerator generator(GetParam());
-  EXPECT_EQ(WarmUp(generator), absl::DataLossError(std::string("broken ") + GetParam()));
+  EXPECT_EQ(WarmUp(generator, kMaxBatchSize, clock),
+            absl::DataLossError(std::string("broken ") + GetParam()));
   EXPECT_EQ(generator.calls().back(), GetParam());
 }
 

@@ -7,10 +7,13 @@ namespace darkroom {
 absl::Status FakeEngine::Record(const std::string& kind, std::span<const RowId> rows) {
   absl::MutexLock lock(&mu_);
   held_call_ = kind;
-  const auto is_free = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return !held_; };
+  const auto is_free = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    return !held_ || (!held_kind_.empty() && held_kind_ != kind);
+  };
   mu_.Await(absl::Condition(&is_free));
   held_call_.clear();
   calls_.push_back({kind, {rows.begin(), rows.end()}});
+  if (rows.size() > memory_) return absl::ResourceExhaustedError("out of memory");
   for (const RowId row : rows) {
     if (failing_.contains({kind, row})) return absl::InternalError(absl::StrCat("row ", row));
   }
@@ -28,9 +31,15 @@ void FakeEngine::FailRow(const std::string& kind, RowId row) {
   failing_.emplace(kind, row);
 }
 
-void FakeEngine::Hold() {
+void FakeEngine::SetMemory(size_t rows) {
+  absl::MutexLock lock(&mu_);
+  memory_ = rows;
+}
+
+void FakeEngine::HoldAt(const std::string& kind) {
   absl::MutexLock lock(&mu_);
   held_ = true;
+  held_kind_ = kind;
 }
 
 void FakeEngine::Release() {

@@ -35,8 +35,11 @@ class FakeEngine final : public Engine {
 
   // Every call of this kind that holds the row fails.
   void FailRow(const std::string& kind, RowId row) ABSL_LOCKS_EXCLUDED(mu_);
-  // Calls wait from now on, until Release.
-  void Hold() ABSL_LOCKS_EXCLUDED(mu_);
+  // Calls of more rows than this find no memory.
+  void SetMemory(size_t rows) ABSL_LOCKS_EXCLUDED(mu_);
+  // Calls wait from now on, until Release; those of one kind alone, while those of others go on.
+  void Hold() ABSL_LOCKS_EXCLUDED(mu_) { HoldAt(""); }
+  void HoldAt(const std::string& kind) ABSL_LOCKS_EXCLUDED(mu_);
   void Release() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Returns once the row has ended, with its status.
@@ -55,6 +58,8 @@ class FakeEngine final : public Engine {
 
   mutable absl::Mutex mu_;
   bool held_ ABSL_GUARDED_BY(mu_) = false;
+  std::string held_kind_ ABSL_GUARDED_BY(mu_);  // Empty: all.
+  size_t memory_ ABSL_GUARDED_BY(mu_) = SIZE_MAX;
   std::string held_call_ ABSL_GUARDED_BY(mu_);
   std::vector<Call> calls_ ABSL_GUARDED_BY(mu_);
   std::set<std::pair<std::string, RowId>> failing_ ABSL_GUARDED_BY(mu_);

@@ -1,0 +1,78 @@
+#include "batcher/admission.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/str_cat.h"
+#include "batcher/load_estimate.h"
+
+namespace darkroom {
+namespace {
+
+// Seconds of device time for the request's rows in batches of so many.
+double WorkIn(const AdmittedRequest& request, double batch_size) {
+  double work = 0;
+  for (const AdmittedRow& row : request.rows) {
+    const RowCosts& costs = row.costs;
+    const double step = costs.step_fixed / batch_size + costs.step - costs.step_fixed;
+    work += (row.started ? 0 : costs.start) + row.steps_left * step + costs.finish;
+  }
+  return work;
+}
+
+// The size of the groups that so many equal rows would run in (see PassSize).
+double LikelyBatchSize(const AdmittedRow& row, size_t rows, int max_batch_size) {
+  const double growing = row.costs.step - row.costs.step_fixed;
+  if (growing <= 0) return max_batch_size;
+  const double size = std::sqrt(2 * static_cast<double>(rows) * row.costs.step_fixed / growing);
+  return std::clamp(std::round(size), 1.0, static_cast<double>(max_batch_size));
+}
+
+}  // namespace
+
+absl::Status CheckRoom(const BatchRequest& request, const RowTable& rows,
+                       const QueueLimits& limits) {
+  const auto images = static_cast<int64_t>(request.rows.size());
+  int64_t steps = 0;
+  for (const Row& row : request.rows) steps += row.steps;
+  const QueueCount& waiting = rows.waiting();
+  if (waiting.images + images > limits.images ||
+      waiting.pixels + images * request.pixels > limits.pixels ||
+      waiting.pixel_steps + steps * request.pixels > limits.pixel_steps) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the queue is full: ", waiting.images, " images of at most ", limits.images,
+                     ", ", waiting.pixels, " pixels of at most ", limits.pixels, " and ",
+                     waiting.pixel_steps, " pixel steps of at most ", limits.pixel_steps, " wait"));
+  }
+  if (rows.waiting_images(request.tenant) + images > limits.images_per_tenant) {
+    absl::Status full = absl::ResourceExhaustedError(absl::StrCat(
+        "the caller's share of the queue is full: ", rows.waiting_images(request.tenant),
+        " of its images of at most ", limits.images_per_tenant, " wait"));
+    full.SetPayload(kTenantFull, absl::Cord());
+    return full;
+  }
+  return absl::OkStatus();
+}
+
+double AdmissionFactor(double load) {
+  constexpr double kBusy = 0.9;
+  return 1 + 0.4 * std::clamp((load - kBusy) / (LoadEstimate::kMaxLoad - kBusy), 0.0, 1.0);
+}
+
+absl::Duration PredictDuration(const AdmittedRequest& request, const RowTable& rows,
+                               int max_batch_size) {
+  const double batch_size =
+      LikelyBatchSize(request.rows.front(), rows.rows() + request.rows.size(), max_batch_size);
+  const double due = rows.Due(request);
+  double before = 0;
+  double behind = 0;
+  for (const auto& [age, other] : rows.by_age()) {
+    (rows.Due(*other) <= due ? before : behind) += WorkIn(*other, batch_size);
+  }
+  const double own = WorkIn(request, batch_size);
+  const double shared = std::min(behind, (batch_size - 1) / 2 * own);
+  return absl::Seconds(before + own + shared);
+}
+
+}  // namespace darkroom

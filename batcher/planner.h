@@ -1,0 +1,72 @@
+#ifndef DARKROOM_BATCHER_PLANNER_H_
+#define DARKROOM_BATCHER_PLANNER_H_
+
+#include <span>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "batcher/batch_caps.h"
+#include "batcher/batch_options.h"
+#include "batcher/batch_policy.h"
+#include "batcher/cost_model.h"
+#include "batcher/drain_rate.h"
+#include "batcher/load_estimate.h"
+#include "batcher/row.h"
+#include "batcher/row_table.h"
+
+namespace darkroom {
+
+// What is known of a device before its first request.
+struct DeviceProfile {
+  CostModel costs;
+  BatchCaps caps;
+};
+
+// The batcher without its thread: everybody in the house, and what is known of the device. Time
+// comes in with every call and never goes back, so that it can be simulated. Not thread-safe.
+class Planner {
+ public:
+  // The options are valid.
+  Planner(const BatchOptions& options, const DeviceProfile& profile);
+
+  // Takes all rows of the request or, with a status, none: RESOURCE_EXHAUSTED when the queue or the
+  // tenant's share of it is full (see CheckRoom), DEADLINE_EXCEEDED when the deadline has passed or
+  // is sure to pass first.
+  absl::Status Submit(absl::Time now, const BatchRequest& request);
+  void Cancel(RowId request) { rows_.Cancel(request); }
+  // Nobody comes any more: no window is worth waiting for.
+  void Drain() { draining_ = true; }
+
+  // What the device is to do now. Rows to start count as started from here on, and as ended by
+  // OnEnd alone, all others as moved by the calls below.
+  Decision Next(absl::Time now);
+
+  // A call over these rows, all of one key, has ended well.
+  void OnCall(CallKind kind, std::span<const RowId> rows, absl::Time now, absl::Duration took);
+  // A call over these rows found no memory.
+  void OnOutOfMemory(CallKind kind, std::span<const RowId> rows, absl::Time now);
+  // The row is gone, whichever way.
+  void OnEnd(RowId row, absl::Time now);
+
+  // When so many images might find room that were refused now.
+  absl::Duration RetryDelay(size_t images) const { return drain_rate_.TimeFor(images); }
+  // How long the request would take, from now to its last image.
+  absl::Duration Predict(absl::Time now, const BatchRequest& request) const;
+  const RowTable& rows() const { return rows_; }
+
+ private:
+  bool DoubtsCosts(absl::Time now) const;
+
+  const BatchOptions options_;
+  CostModel costs_;
+  BatchCaps caps_;
+  RowTable rows_;
+  LoadEstimate load_;
+  DrainRate drain_rate_;
+  absl::Time last_call_ = absl::InfinitePast();
+  bool draining_ = false;
+};
+
+}  // namespace darkroom
+
+#endif  // DARKROOM_BATCHER_PLANNER_H_

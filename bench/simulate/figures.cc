@@ -1,0 +1,97 @@
+#include "bench/simulate/figures.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace darkroom::sim {
+namespace {
+
+constexpr size_t kWarmUpShare = 20;  // One part in so many is left out.
+
+double Percentile(const std::vector<double>& sorted, double share) {
+  if (sorted.empty()) return 0;
+  const double place = std::ceil(share * static_cast<double>(sorted.size())) - 1;
+  return sorted[static_cast<size_t>(std::max(place, 0.0))];
+}
+
+}  // namespace
+
+void FigureWatcher::Begin(std::span<const Caller> callers) {
+  by_row_.clear();
+  devices_.clear();
+  for (size_t i = 0; i < callers.size(); ++i) {
+    for (const Row& row : callers[i].request.rows) by_row_[row.id] = outcomes_.size();
+    outcomes_.push_back({.caller = callers[i],
+                         .counts = i >= callers.size() / kWarmUpShare,
+                         .rows_left = callers[i].request.rows.size()});
+  }
+  run_begin_ = run_end_ = absl::UnixEpoch();
+}
+
+void FigureWatcher::OnSubmit(int, const Caller& caller, const absl::Status& status) {
+  outcomes_[by_row_.at(IdOf(caller.request))].failed = !status.ok();
+}
+
+void FigureWatcher::OnCancel(RowId request, absl::Time) {
+  Outcome& outcome = outcomes_[by_row_.at(request)];
+  outcome.cancelled = outcome.rows_left > 0;
+}
+
+void FigureWatcher::OnCall(int device, CallKind kind, std::span<const RowId> rows, absl::Time begin,
+                           absl::Time end, const absl::Status&) {
+  devices_[device] = true;
+  busy_ += absl::ToDoubleSeconds(end - begin);
+  time_ += absl::ToDoubleSeconds(end - run_end_) * (end > run_end_ ? 1 : 0);
+  run_end_ = std::max(run_end_, end);
+  if (kind == CallKind::kStep) {
+    ++passes_;
+    rows_in_passes_ += static_cast<int64_t>(rows.size());
+  }
+  for (const RowId row : rows) {
+    Outcome& outcome = outcomes_[by_row_.at(row)];
+    if (outcome.started) continue;
+    outcome.started = true;
+    outcome.wait = absl::ToDoubleSeconds(begin - outcome.caller.arrival);
+  }
+}
+
+void FigureWatcher::OnEnd(int, RowId row, absl::Time now, const absl::Status& status) {
+  Outcome& outcome = outcomes_[by_row_.at(row)];
+  outcome.failed |= !status.ok();
+  outcome.end = now;
+  --outcome.rows_left;
+}
+
+Figures FigureWatcher::Summary(const CallerFilter& filter) const {
+  Figures figures;
+  std::vector<double> latencies;
+  double slowdown = 0, offered = 0, done = 0;
+  int with_deadline = 0, missed = 0;
+  for (const Outcome& outcome : outcomes_) {
+    if (!outcome.counts || (filter && !filter(outcome.caller))) continue;
+    ++figures.requests;
+    figures.longest_wait = std::max(figures.longest_wait, outcome.wait);
+    if (outcome.cancelled) continue;
+    const absl::Time deadline = outcome.caller.request.deadline;
+    const bool in_time = !outcome.failed && outcome.end <= deadline;
+    offered += outcome.caller.work;
+    done += in_time ? outcome.caller.work : 0;
+    with_deadline += deadline != absl::InfiniteFuture();
+    missed += deadline != absl::InfiniteFuture() && !in_time;
+    if (outcome.failed) continue;
+    latencies.push_back(absl::ToDoubleSeconds(outcome.end - outcome.caller.arrival));
+    slowdown += latencies.back() / outcome.caller.solo;
+  }
+  std::sort(latencies.begin(), latencies.end());
+  figures.p50 = Percentile(latencies, 0.5);
+  figures.p99 = Percentile(latencies, 0.99);
+  figures.p999 = Percentile(latencies, 0.999);
+  figures.mean_slowdown = slowdown / std::max<size_t>(latencies.size(), 1);
+  figures.misses = static_cast<double>(missed) / std::max(with_deadline, 1);
+  figures.goodput = offered == 0 ? 0 : done / offered;
+  figures.mean_batch = static_cast<double>(rows_in_passes_) / std::max<int64_t>(passes_, 1);
+  figures.busy = time_ == 0 ? 0 : busy_ / time_ / static_cast<double>(devices_.size());
+  return figures;
+}
+
+}  // namespace darkroom::sim
