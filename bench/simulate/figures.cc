@@ -18,14 +18,13 @@ double Percentile(const std::vector<double>& sorted, double share) {
 
 void FigureWatcher::Begin(std::span<const Caller> callers) {
   by_row_.clear();
-  devices_.clear();
   for (size_t i = 0; i < callers.size(); ++i) {
     for (const Row& row : callers[i].request.rows) by_row_[row.id] = outcomes_.size();
     outcomes_.push_back({.caller = callers[i],
                          .counts = i >= callers.size() / kWarmUpShare,
                          .rows_left = callers[i].request.rows.size()});
   }
-  run_begin_ = run_end_ = absl::UnixEpoch();
+  run_end_ = absl::UnixEpoch();
 }
 
 void FigureWatcher::OnSubmit(int, const Caller& caller, const absl::Status& status) {
@@ -37,12 +36,14 @@ void FigureWatcher::OnCancel(RowId request, absl::Time) {
   outcome.cancelled = outcome.rows_left > 0;
 }
 
-void FigureWatcher::OnCall(int device, CallKind kind, std::span<const RowId> rows, absl::Time begin,
-                           absl::Time end, const absl::Status&) {
-  devices_[device] = true;
-  busy_ += absl::ToDoubleSeconds(end - begin);
-  time_ += absl::ToDoubleSeconds(end - run_end_) * (end > run_end_ ? 1 : 0);
-  run_end_ = std::max(run_end_, end);
+void FigureWatcher::OnReturn(int, CallKind, std::span<const RowId>, absl::Time begin,
+                             absl::Time now, const absl::Status&) {
+  busy_ += absl::ToDoubleSeconds(now - begin);
+  time_ += absl::ToDoubleSeconds(now - run_end_);
+  run_end_ = now;
+}
+
+void FigureWatcher::OnCall(int, CallKind kind, std::span<const RowId> rows, absl::Time now, bool) {
   if (kind == CallKind::kStep) {
     ++passes_;
     rows_in_passes_ += static_cast<int64_t>(rows.size());
@@ -51,7 +52,7 @@ void FigureWatcher::OnCall(int device, CallKind kind, std::span<const RowId> row
     Outcome& outcome = outcomes_[by_row_.at(row)];
     if (outcome.started) continue;
     outcome.started = true;
-    outcome.wait = absl::ToDoubleSeconds(begin - outcome.caller.arrival);
+    outcome.wait = absl::ToDoubleSeconds(now - outcome.caller.arrival);
   }
 }
 
@@ -90,7 +91,7 @@ Figures FigureWatcher::Summary(const CallerFilter& filter) const {
   figures.misses = static_cast<double>(missed) / std::max(with_deadline, 1);
   figures.goodput = offered == 0 ? 0 : done / offered;
   figures.mean_batch = static_cast<double>(rows_in_passes_) / std::max<int64_t>(passes_, 1);
-  figures.busy = time_ == 0 ? 0 : busy_ / time_ / static_cast<double>(devices_.size());
+  figures.busy = time_ == 0 ? 0 : busy_ / time_;
   return figures;
 }
 

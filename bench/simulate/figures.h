@@ -18,7 +18,7 @@ struct Figures {
   double misses = 0;        // Share of requests with deadlines that were not kept.
   double goodput = 0;       // Work done in time, of the work asked for.
   double mean_batch = 0;    // Rows in a pass.
-  double busy = 0;          // Share of the devices' time.
+  double busy = 0;          // Devices at work, on average.
   double longest_wait = 0;  // For a first call, seconds.
 };
 
@@ -32,8 +32,10 @@ class FigureWatcher final : public Watcher {
 
   void OnSubmit(int device, const Caller& caller, const absl::Status& status) override;
   void OnCancel(RowId request, absl::Time now) override;
-  void OnCall(int device, CallKind kind, std::span<const RowId> rows, absl::Time begin,
-              absl::Time end, const absl::Status& status) override;
+  void OnCall(int device, CallKind kind, std::span<const RowId> rows, absl::Time now,
+              bool is_retry) override;
+  void OnReturn(int device, CallKind kind, std::span<const RowId> rows, absl::Time begin,
+                absl::Time now, const absl::Status& status) override;
   void OnIdle(int, absl::Time, absl::Time) override {}
   void OnEnd(int device, RowId row, absl::Time now, const absl::Status& status) override;
 
@@ -54,10 +56,9 @@ class FigureWatcher final : public Watcher {
 
   std::vector<Outcome> outcomes_;
   std::unordered_map<RowId, size_t> by_row_;  // Of the run under way.
-  double busy_ = 0, time_ = 0;                // Seconds of devices.
+  double busy_ = 0, time_ = 0;                // Seconds.
   int64_t passes_ = 0, rows_in_passes_ = 0;
-  absl::Time run_begin_, run_end_;
-  std::unordered_map<int, bool> devices_;
+  absl::Time run_end_;
 };
 
 }  // namespace darkroom::sim

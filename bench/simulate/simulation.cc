@@ -13,6 +13,7 @@ using Action = Decision::Action;
 struct Group {
   CallKind kind;
   std::vector<RowId> rows;
+  bool is_retry = false;
 };
 
 struct DeviceState {
@@ -52,7 +53,7 @@ class Simulation {
       for (const Row& row : caller.request.rows) rows_[row.id] = {caller.request.key, row.samples};
     }
     if (!callers_.empty()) Plan(callers_[0].arrival, Event::kArrival, 0);
-    while (!events_.empty()) {
+    while (!events_.empty() && !watcher_.HasSeenEnough()) {
       const Event event = events_.top();
       events_.pop();
       now_ = event.time;
@@ -115,7 +116,7 @@ class Simulation {
   // Lets a device that is free do the next thing.
   void Proceed(size_t device) {
     DeviceState& state = states_[device];
-    while (!state.busy) {
+    while (!state.busy && !watcher_.HasSeenEnough()) {
       if (!state.to_call.empty()) return BeginCall(device);
       const Decision decision = contenders_[device]->Next(now_);
       if (decision.action == Action::kWait) {
@@ -147,7 +148,7 @@ class Simulation {
     const double seconds = device_.times.Of(group.kind, KeyOf(group), SizeOf(group)) *
                            (device_.jitter > 0 ? factor : 1);
     const absl::Time end = now_ + absl::Seconds(seconds);
-    watcher_.OnCall(static_cast<int>(device), group.kind, group.rows, now_, end, state.outcome);
+    watcher_.OnCall(static_cast<int>(device), group.kind, group.rows, now_, group.is_retry);
     Plan(end, Event::kFree, device);
   }
 
@@ -157,6 +158,9 @@ class Simulation {
     state.to_call.pop_back();
     state.busy = false;
     Contender& contender = *contenders_[device];
+    watcher_.OnReturn(static_cast<int>(device), group.kind, group.rows, state.begin, now_,
+                      state.outcome);
+    if (watcher_.HasSeenEnough()) return;
     if (state.outcome.ok()) {
       const double believed = device_.believed.Of(group.kind, KeyOf(group), SizeOf(group));
       contender.OnCall(group.kind, group.rows, now_,
@@ -176,14 +180,15 @@ class Simulation {
     DeviceState& state = states_[device];
     if (group.rows.size() == 1) return End(device, group.rows, state.outcome);
     const auto middle = group.rows.begin() + static_cast<std::ptrdiff_t>(group.rows.size() / 2);
-    state.to_call.push_back({group.kind, {middle, group.rows.end()}});
-    state.to_call.push_back({group.kind, {group.rows.begin(), middle}});
+    state.to_call.push_back({group.kind, {middle, group.rows.end()}, /*is_retry=*/true});
+    state.to_call.push_back({group.kind, {group.rows.begin(), middle}, /*is_retry=*/true});
   }
 
   void End(size_t device, const std::vector<RowId>& rows, const absl::Status& status) {
     for (const RowId row : rows) {
-      contenders_[device]->OnEnd(row, now_);
       watcher_.OnEnd(static_cast<int>(device), row, now_, status);
+      if (watcher_.HasSeenEnough()) return;
+      contenders_[device]->OnEnd(row, now_);
     }
   }
 

@@ -25,12 +25,16 @@ class Watcher {
 
   virtual void OnSubmit(int device, const Caller& caller, const absl::Status& status) = 0;
   virtual void OnCancel(RowId request, absl::Time now) = 0;
-  // The device is busy with the call until `end`.
-  virtual void OnCall(int device, CallKind kind, std::span<const RowId> rows, absl::Time begin,
-                      absl::Time end, const absl::Status& status) = 0;
+  // The device begins with a call; `is_retry` when it is part of one that failed.
+  virtual void OnCall(int device, CallKind kind, std::span<const RowId> rows, absl::Time now,
+                      bool is_retry) = 0;
+  virtual void OnReturn(int device, CallKind kind, std::span<const RowId> rows, absl::Time begin,
+                        absl::Time now, const absl::Status& status) = 0;
   // The device has nothing to do before `wake`, unless something changes.
   virtual void OnIdle(int device, absl::Time now, absl::Time wake) = 0;
   virtual void OnEnd(int device, RowId row, absl::Time now, const absl::Status& status) = 0;
+  // The simulation may end here.
+  virtual bool HasSeenEnough() const { return false; }
 };
 
 // What goes wrong on the devices.

@@ -37,8 +37,7 @@ class Drawer {
     request.priority = Chance(mix_.high)  ? Priority::kHigh
                        : Chance(mix_.low) ? Priority::kLow
                                           : Priority::kNormal;
-    const bool heavy = mix_.tenants == 1 || Chance(mix_.heavy_tenant);
-    request.tenant = absl::StrCat(heavy ? 0 : 1 + static_cast<int>(Uniform(0, mix_.tenants - 1)));
+    request.tenant = absl::StrCat(DrawTenant(request));
     caller.solo = times_.Solo(request, max_batch_size_);
     caller.work = times_.Work(request, max_batch_size_);
     return caller;
@@ -58,6 +57,12 @@ class Drawer {
   }
 
  private:
+  uint64_t DrawTenant(const BatchRequest& request) {
+    if (mix_.tenants == 0) return request.rows.front().id;
+    if (mix_.tenants == 1 || Chance(mix_.heavy_tenant)) return 0;
+    return 1 + static_cast<uint64_t>(Uniform(0, mix_.tenants - 1));
+  }
+
   bool Chance(double share) { return share > 0 && Uniform(0, 1) < share; }
 
   template <typename T>

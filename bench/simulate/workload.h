@@ -31,8 +31,8 @@ struct Mix {
   double least_patience = 4;
   double most_patience = 12;
   absl::Duration patience = absl::ZeroDuration();  // Or this deadline for all.
-  int tenants = 1;
-  double heavy_tenant = 0;  // Share of requests that the first tenant sends.
+  int tenants = 0;                                 // 0: each request has its own.
+  double heavy_tenant = 0;                         // Share of requests that the first tenant sends.
 };
 
 // How requests come: Poisson, now and then in bursts.
