@@ -1,7 +1,7 @@
 # The two commands are `make demo` and `make test`; `make help` lists the others.
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test bench parity parity-full lint format install clean
+.PHONY: help build demo test tsan bench parity parity-full lint format install clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -17,6 +17,10 @@ test:  ## Build and run every test, installing what is missing
 	@tools/setup test
 	@tools/build with-tests all
 	@ctest --preset release
+
+tsan:  ## Build batcher/ and its tests under ThreadSanitizer and run them, as in the tests
+	@tools/setup tsan
+	@tests/thread_sanitizer_test.sh .
 
 bench: build  ## Images a second, together against in turn
 	@tools/build without-tests batch_gain

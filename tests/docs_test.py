@@ -255,6 +255,12 @@ def test_python_packages_have_their_reasons_and_pins():
     assert set(named) >= set(pins["torch"]) | imported_distributions()
 
 
+def test_source_packages_have_their_reasons_pins_and_hashes():
+    text = (REPOSITORY / "tools/source-abseil.txt").read_text()
+    pins = re.findall(r"^([\w.-]+)==(\S+) --hash=sha256:[0-9a-f]{64}$", text, re.MULTILINE)
+    assert pins and dependencies("source package on PyPI") == dict(pins)
+
+
 def imported_distributions():
     """The Python packages that the tests import."""
     modules = set()
