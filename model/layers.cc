@@ -3,6 +3,20 @@
 #include <ATen/ATen.h>
 
 namespace darkroom {
+namespace {
+
+// `function` of a sample takes the place for its result, and the sample.
+template <typename Function>
+at::Tensor OneByOne(const at::Tensor& samples, const Function& function) {
+  at::Tensor results = at::empty_like(samples);
+  for (int64_t i = 0; i < samples.size(0); ++i) {
+    at::Tensor result = results[i];
+    function(result, samples[i]);
+  }
+  return results;
+}
+
+}  // namespace
 
 Linear::Linear(const WeightScope& weights, int64_t in, int64_t out, bool has_bias)
     : weight_(weights.Take("weight", {out, in})) {
@@ -39,6 +53,14 @@ LayerNorm::LayerNorm(const WeightScope& weights, int64_t channels, double epsilo
 
 at::Tensor LayerNorm::Forward(const at::Tensor& x) const {
   return at::layer_norm(x, {channels_}, weight_, bias_, epsilon_);
+}
+
+at::Tensor Silu(const at::Tensor& x) {
+  return OneByOne(x, [](at::Tensor& y, const at::Tensor& x) { at::silu_out(y, x); });
+}
+
+at::Tensor Gelu(const at::Tensor& x) {
+  return OneByOne(x, [](at::Tensor& y, const at::Tensor& x) { at::gelu_out(y, x); });
 }
 
 }  // namespace darkroom

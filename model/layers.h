@@ -66,6 +66,14 @@ class LayerNorm {
   at::Tensor weight_, bias_;
 };
 
+// x * sigmoid(x) and x * Phi(x) of every element: [samples, ...] -> the same.
+//
+// Torch deals elements out to its threads and computes what is left over of each thread's share
+// without vector instructions, which rounds otherwise. These deal out one sample after the other,
+// so that an element's bits do not depend on its sample's place.
+at::Tensor Silu(const at::Tensor& x);
+at::Tensor Gelu(const at::Tensor& x);
+
 }  // namespace darkroom
 
 #endif  // DARKROOM_MODEL_LAYERS_H_

@@ -42,9 +42,19 @@ class PromptSet {
   std::vector<PromptTexts> texts_;
 };
 
+std::vector<PromptEmbedding> EncodeOneByOne(const PromptEncoder& encoder,
+                                            std::span<const PromptTexts> prompts) {
+  std::vector<PromptEmbedding> encoded;
+  for (const PromptTexts& prompt : prompts) {
+    encoded.push_back(encoder.Encode({&prompt, 1}).front());
+  }
+  return encoded;
+}
+
 }  // namespace
 
-std::vector<Conditions> MakeConditions(const PromptEncoder& encoder, bool zeros_for_absent_negative,
+std::vector<Conditions> MakeConditions(const PromptEncoder& encoder, bool one_by_one,
+                                       bool zeros_for_absent_negative,
                                        std::span<const ImageRequest* const> requests) {
   const auto takes_zeros = [&](const ImageRequest& request) {
     return !request.negative_prompt && zeros_for_absent_negative;
@@ -54,7 +64,8 @@ std::vector<Conditions> MakeConditions(const PromptEncoder& encoder, bool zeros_
     prompts.Add(PositiveTexts(*request));
     if (IsGuided(*request) && !takes_zeros(*request)) prompts.Add(NegativeTexts(*request));
   }
-  const std::vector<PromptEmbedding> encoded = encoder.Encode(prompts.texts());
+  const std::vector<PromptEmbedding> encoded =
+      one_by_one ? EncodeOneByOne(encoder, prompts.texts()) : encoder.Encode(prompts.texts());
   std::vector<Conditions> conditions;
   for (const ImageRequest* request : requests) {
     Conditions& c = conditions.emplace_back();

@@ -6,8 +6,11 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
+#include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "model/first_latents.h"
 #include "model/guidance.h"
 #include "model/sampling/pass_range.h"
@@ -32,12 +35,19 @@ class SdxlImage final : public ImageInProgress {
   std::unique_ptr<Sampler> sampler;
   RequestNoise noise;
   at::Tensor latents;  // [channels, h, w]
-  float guidance_scale = 1;
-  float guidance_rescale = 0;
+  double guidance_scale = 1;
+  double guidance_rescale = 0;
   bool was_decoded_twice = false;
 };
 
 SdxlImage& AsSdxl(ImageInProgress* row) { return *static_cast<SdxlImage*>(row); }
+
+// What the UNet is asked in a pass: one half of a row's guidance.
+struct Sample {
+  at::Tensor latents;
+  float timestep = 0;
+  const Condition* condition = nullptr;
+};
 
 // What a step makes of a row.
 struct StepResult {
@@ -63,7 +73,8 @@ auto CatchTorch(const Work& work) -> decltype(work()) try {
 
 class SdxlPipeline final : public ImageGenerator {
  public:
-  explicit SdxlPipeline(SdxlCheckpoint checkpoint) : checkpoint_(std::move(checkpoint)) {
+  SdxlPipeline(SdxlCheckpoint checkpoint, int padded_rows)
+      : checkpoint_(std::move(checkpoint)), padded_rows_(static_cast<size_t>(padded_rows)) {
     const int factor = static_cast<int>(checkpoint_.vae.config().factor());
     const int side = static_cast<int>(checkpoint_.unet.config().sample_size) * factor;
     info_ = {.id = checkpoint_.id,
@@ -92,6 +103,11 @@ class SdxlPipeline final : public ImageGenerator {
   }
 
   absl::Status Step(std::span<ImageInProgress* const> rows) override {
+    if (rows.empty()) return absl::OkStatus();
+    if (is_padded() && rows.size() > padded_rows_) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(rows.size(), " rows in a pass padded to ", padded_rows_));
+    }
     std::vector<SdxlImage*> images;
     for (ImageInProgress* row : rows) images.push_back(&AsSdxl(row));
     return CatchTorch([&]() -> absl::Status {
@@ -117,8 +133,8 @@ class SdxlPipeline final : public ImageGenerator {
 
   absl::StatusOr<std::vector<std::unique_ptr<ImageInProgress>>> StartRows(
       std::span<const ImageRequest* const> requests) const {
-    std::vector<Conditions> conditions =
-        MakeConditions(checkpoint_.prompts, checkpoint_.zeros_for_absent_negative, requests);
+    std::vector<Conditions> conditions = MakeConditions(
+        checkpoint_.prompts, is_padded(), checkpoint_.zeros_for_absent_negative, requests);
     const std::vector<at::Tensor> encoded = EncodeInitImages(checkpoint_.vae, requests);
     std::vector<std::unique_ptr<ImageInProgress>> rows;
     for (size_t i = 0; i < requests.size(); ++i) {
@@ -130,66 +146,68 @@ class SdxlPipeline final : public ImageGenerator {
       row->sampler->SkipTo(PassesOf(request, *row->sampler, train_timesteps).begin);
       row->latents = FirstLatents(request, checkpoint_.vae, encoded[i], LatentShape(request),
                                   *row->sampler, row->noise);
-      row->guidance_scale = static_cast<float>(request.guidance_scale);
-      row->guidance_rescale = static_cast<float>(request.guidance_rescale);
+      row->guidance_scale = request.guidance_scale;
+      row->guidance_rescale = request.guidance_rescale;
       rows.push_back(std::move(row));
     }
     return rows;
   }
 
-  // The predicted noise of all rows, guidance applied: [rows, channels, h, w]. One UNet pass: every
-  // row's positive half, then the negative halves of those that have one.
-  at::Tensor PredictNoise(std::span<SdxlImage* const> rows, const at::Tensor& latents) const {
-    std::vector<const Condition*> conditions;
-    std::vector<float> timesteps;
-    std::vector<int64_t> guided;
+  // All samples of one pass: every row's positive half, then the negative halves of those that have
+  // one, then copies of the first sample for padding.
+  std::vector<Sample> SamplesOf(std::span<SdxlImage* const> rows) const {
+    std::vector<Sample> samples;
     for (const SdxlImage* row : rows) {
-      conditions.push_back(&row->conditions.positive);
-      timesteps.push_back(row->sampler->timestep());
+      samples.push_back({row->sampler->ScaleModelInput(row->latents), row->sampler->timestep(),
+                         &row->conditions.positive});
     }
     for (size_t i = 0; i < rows.size(); ++i) {
-      if (!rows[i]->conditions.negative) continue;
-      conditions.push_back(&*rows[i]->conditions.negative);
-      timesteps.push_back(timesteps[i]);
-      guided.push_back(static_cast<int64_t>(i));
+      const std::optional<Condition>& negative = rows[i]->conditions.negative;
+      if (negative) samples.push_back({samples[i].latents, samples[i].timestep, &*negative});
     }
-    const at::Tensor guided_rows = at::tensor(guided, at::kLong);
-    std::vector<at::Tensor> context, pooled, time_ids;
-    for (const Condition* condition : conditions) {
-      context.push_back(condition->prompt.tokens);
-      pooled.push_back(condition->prompt.pooled);
-      time_ids.push_back(condition->time_ids);
+    if (is_padded()) samples.resize(2 * padded_rows_, Sample(samples.front()));
+    return samples;
+  }
+
+  // One UNet pass: [samples, channels, h, w].
+  at::Tensor Predict(const std::vector<Sample>& samples) const {
+    std::vector<at::Tensor> latents, context, pooled, time_ids;
+    std::vector<float> timesteps;
+    for (const Sample& sample : samples) {
+      latents.push_back(sample.latents);
+      timesteps.push_back(sample.timestep);
+      context.push_back(sample.condition->prompt.tokens);
+      pooled.push_back(sample.condition->prompt.pooled);
+      time_ids.push_back(sample.condition->time_ids);
     }
-    const at::Tensor predicted = checkpoint_.unet.Forward(
-        {.latents = at::cat({latents, latents.index_select(0, guided_rows)}),
-         .timesteps = at::tensor(timesteps),
-         .context = at::stack(context),
-         .pooled = at::stack(pooled),
-         .time_ids = at::stack(time_ids)});
-    const auto count = static_cast<int64_t>(rows.size());
-    at::Tensor noise = predicted.slice(0, 0, count);
-    if (guided.empty()) return noise;
-    const auto of_guided = [&](float SdxlImage::*field) {  // [guided rows, 1, 1, 1]
-      std::vector<float> values;
-      for (const int64_t i : guided) values.push_back(rows[static_cast<size_t>(i)]->*field);
-      return at::tensor(values).view({-1, 1, 1, 1});
-    };
-    const at::Tensor steered =
-        Guide(noise.index_select(0, guided_rows), predicted.slice(0, count),
-              of_guided(&SdxlImage::guidance_scale), of_guided(&SdxlImage::guidance_rescale));
-    return noise.index_copy(0, guided_rows, steered);
+    return checkpoint_.unet.Forward({.latents = at::stack(latents),
+                                     .timesteps = at::tensor(timesteps),
+                                     .context = at::stack(context),
+                                     .pooled = at::stack(pooled),
+                                     .time_ids = at::stack(time_ids)});
+  }
+
+  // The predicted noise of each row, guidance applied: [channels, h, w].
+  std::vector<at::Tensor> PredictNoise(std::span<SdxlImage* const> rows) const {
+    const std::vector<at::Tensor> predicted = Predict(SamplesOf(rows)).unbind();
+    std::vector<at::Tensor> noise;
+    size_t negative = rows.size();  // Where the next negative half is.
+    for (size_t i = 0; i < rows.size(); ++i) {
+      noise.push_back(rows[i]->conditions.negative
+                          ? Guide(predicted[i], predicted[negative++], rows[i]->guidance_scale,
+                                  rows[i]->guidance_rescale)
+                          : predicted[i]);
+    }
+    return noise;
   }
 
   void StepRows(std::span<SdxlImage* const> rows) const {
-    std::vector<at::Tensor> inputs;
-    for (const SdxlImage* row : rows) inputs.push_back(row->sampler->ScaleModelInput(row->latents));
-    const at::Tensor predictions = PredictNoise(rows, at::stack(inputs));
+    const std::vector<at::Tensor> predictions = PredictNoise(rows);
     // What throws on the way leaves every row as it was: new state takes its place at the very end.
     std::vector<StepResult> results;
     for (size_t i = 0; i < rows.size(); ++i) {
       StepResult result{rows[i]->sampler->Clone(), rows[i]->noise.Clone(), {}};
-      result.latents = result.sampler->Step(predictions[static_cast<int64_t>(i)], rows[i]->latents,
-                                            result.noise);
+      result.latents = result.sampler->Step(predictions[i], rows[i]->latents, result.noise);
       results.push_back(std::move(result));
     }
     for (size_t i = 0; i < rows.size(); ++i) {
@@ -197,6 +215,15 @@ class SdxlPipeline final : public ImageGenerator {
       rows[i]->noise = std::move(results[i].noise);
       rows[i]->latents = std::move(results[i].latents);
     }
+  }
+
+  // [rows, channels, h, w] -> [rows, 3, height, width]
+  at::Tensor Decode(const at::Tensor& latents) const {
+    std::vector<at::Tensor> decoded;
+    for (const at::Tensor& part : latents.split(is_padded() ? 1 : latents.size(0))) {
+      decoded.push_back(checkpoint_.vae.Decode(part));
+    }
+    return at::cat(decoded);
   }
 
   // The row's pixels, [3, height, width], decoded once more where they overflowed `decoded`.
@@ -214,7 +241,7 @@ class SdxlPipeline final : public ImageGenerator {
   absl::StatusOr<std::vector<RgbImage>> FinishRows(std::span<ImageInProgress* const> rows) const {
     std::vector<at::Tensor> latents;
     for (ImageInProgress* row : rows) latents.push_back(AsSdxl(row).latents);
-    const at::Tensor decoded = checkpoint_.vae.Decode(at::stack(latents));
+    const at::Tensor decoded = Decode(at::stack(latents));
     std::vector<RgbImage> images;
     for (size_t i = 0; i < rows.size(); ++i) {
       absl::StatusOr<at::Tensor> pixels = Exact(decoded[static_cast<int64_t>(i)], AsSdxl(rows[i]));
@@ -224,7 +251,10 @@ class SdxlPipeline final : public ImageGenerator {
     return images;
   }
 
+  bool is_padded() const { return padded_rows_ > 0; }
+
   SdxlCheckpoint checkpoint_;
+  size_t padded_rows_;  // As SdxlOptions has it.
   ModelInfo info_;
 };
 
@@ -237,7 +267,7 @@ absl::StatusOr<std::unique_ptr<ImageGenerator>> LoadSdxlPipeline(const std::stri
     absl::StatusOr<SdxlCheckpoint> checkpoint =
         SdxlCheckpoint::Load(folder, options.dtype, options.vae_dtype);
     if (!checkpoint.ok()) return checkpoint.status();
-    return std::make_unique<SdxlPipeline>(*std::move(checkpoint));
+    return std::make_unique<SdxlPipeline>(*std::move(checkpoint), std::max(0, options.padded_rows));
   });
 }
 

@@ -16,6 +16,11 @@ struct SdxlOptions {
   Dtype dtype = Dtype::kFloat32;
   std::optional<Dtype>
       vae_dtype;  // Absent: float32 where the checkpoint has force_upcast, else dtype.
+  // 0: a pass is as large as its rows, and a row's rounding depends on how many there are.
+  // Above 0: every UNet pass has exactly two samples for each of so many rows, whether there are
+  // rows for them or not (a row without guidance takes one); text encoders take one prompt at a
+  // time and the VAE one image. Then an image has the same bits alone, in company, and at any place
+  // in the pass. A Step of more rows is INVALID_ARGUMENT.
   int padded_rows = 0;
 };
 

@@ -41,9 +41,11 @@ class ScenarioDrawer {
     options.mode = Chance(0.15) ? BatchingMode::kStatic : BatchingMode::kContinuous;
     options.window = Chance(0.5) ? absl::ZeroDuration() : absl::Milliseconds(Int(1, 300));
     options.max_batch_size = Int(1, 12);
-    if (Chance(0.2)) options.padded_sizes = {options.max_batch_size};
-    if (Chance(0.2) && options.max_batch_size > 2) {
-      options.padded_sizes = {1, 2, options.max_batch_size};
+    if (Chance(0.3)) {
+      for (int size = Int(1, 4); size < options.max_batch_size; size *= 2) {
+        options.padded_sizes.push_back(size);
+      }
+      options.padded_sizes.push_back(options.max_batch_size);
     }
     if (Chance(0.3)) {
       options.limits = {.images = Int(1, 20),

@@ -32,7 +32,7 @@ GatedFeedForward::GatedFeedForward(int64_t width, const WeightScope& weights)
 
 at::Tensor GatedFeedForward::Forward(const at::Tensor& tokens) const {
   const std::vector<at::Tensor> halves = widen_.Forward(tokens).chunk(2, -1);
-  return narrow_.Forward(halves[0] * at::gelu(halves[1]));
+  return narrow_.Forward(halves[0] * Gelu(halves[1]));
 }
 
 }  // namespace darkroom

@@ -18,9 +18,9 @@ ResnetBlock::ResnetBlock(const Shape& shape, const WeightScope& weights)
 }
 
 at::Tensor ResnetBlock::Forward(const at::Tensor& x, const at::Tensor& time) const {
-  at::Tensor h = conv1_.Forward(at::silu(norm1_.Forward(x)));
-  if (time_) h = h + time_->Forward(at::silu(time)).unsqueeze(-1).unsqueeze(-1);
-  h = conv2_.Forward(at::silu(norm2_.Forward(h)));
+  at::Tensor h = conv1_.Forward(Silu(norm1_.Forward(x)));
+  if (time_) h = h + time_->Forward(Silu(time)).unsqueeze(-1).unsqueeze(-1);
+  h = conv2_.Forward(Silu(norm2_.Forward(h)));
   return (shortcut_ ? shortcut_->Forward(x) : x) + h;
 }
 

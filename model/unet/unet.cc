@@ -13,7 +13,7 @@ TimeEmbedding::TimeEmbedding(int64_t in, int64_t out, const WeightScope& weights
     : widen_(weights.Scope("linear_1"), in, out), mix_(weights.Scope("linear_2"), out, out) {}
 
 at::Tensor TimeEmbedding::Forward(const at::Tensor& x) const {
-  return mix_.Forward(at::silu(widen_.Forward(x)));
+  return mix_.Forward(Silu(widen_.Forward(x)));
 }
 
 UNet::UNet(const UNetConfig& config, const WeightScope& weights)
@@ -72,7 +72,7 @@ at::Tensor UNet::Forward(const Input& input) const {
   for (const DownBlock& block : down_) x = block.Forward(x, conditioning, skips);
   x = mid_.Forward(x, conditioning);
   for (const UpBlock& block : up_) x = block.Forward(x, conditioning, skips);
-  return conv_out_.Forward(at::silu(norm_out_.Forward(x))).to(at::kFloat);
+  return conv_out_.Forward(Silu(norm_out_.Forward(x))).to(at::kFloat);
 }
 
 }  // namespace darkroom
