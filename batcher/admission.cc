@@ -23,20 +23,30 @@ double WorkIn(const AdmittedRequest& request, double batch_size) {
 
 // The size of the groups that so many equal rows would run in (see PassSize).
 double LikelyBatchSize(const AdmittedRow& row, size_t rows, int max_batch_size) {
+  const double most = std::min(static_cast<double>(rows), static_cast<double>(max_batch_size));
   const double growing = row.costs.step - row.costs.step_fixed;
-  if (growing <= 0) return max_batch_size;
+  if (growing <= 0) return most;
   const double size = std::sqrt(2 * static_cast<double>(rows) * row.costs.step_fixed / growing);
-  return std::clamp(std::round(size), 1.0, static_cast<double>(max_batch_size));
+  return std::clamp(std::round(size), 1.0, most);
 }
 
 }  // namespace
 
 absl::Status CheckRoom(const BatchRequest& request, const RowTable& rows,
-                       const QueueLimits& limits) {
+                       const BatchOptions& options) {
+  const QueueLimits& limits = options.limits;
   const auto images = static_cast<int64_t>(request.rows.size());
+  const auto started = static_cast<int64_t>(rows.started_rows());
   int64_t steps = 0;
   for (const Row& row : request.rows) steps += row.steps;
-  const QueueCount& waiting = rows.waiting();
+  if (images > std::min(limits.images, limits.images_per_tenant) ||
+      images * request.pixels > limits.pixels || steps * request.pixels > limits.pixel_steps) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        images, " images, ", images * request.pixels, " pixels, ", steps * request.pixels,
+        " pixel steps are more than the queue or the caller's share of it ever holds"));
+  }
+  QueueCount waiting = rows.waiting();
+  waiting.images += std::max<int64_t>(started - options.max_batch_size, 0);
   if (waiting.images + images > limits.images ||
       waiting.pixels + images * request.pixels > limits.pixels ||
       waiting.pixel_steps + steps * request.pixels > limits.pixel_steps) {
@@ -71,7 +81,10 @@ absl::Duration PredictDuration(const AdmittedRequest& request, const RowTable& r
     (rows.Due(*other) <= due ? before : behind) += WorkIn(*other, batch_size);
   }
   const double own = WorkIn(request, batch_size);
-  const double shared = std::min(behind, (batch_size - 1) / 2 * own);
+  // Those behind it take the places that its own rows leave free.
+  const auto own_rows = static_cast<double>(request.rows.size());
+  const double free_places = std::max(batch_size - own_rows, 0.0);
+  const double shared = std::min(behind, free_places / 2 * own / own_rows);
   return absl::Seconds(before + own + shared);
 }
 

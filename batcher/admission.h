@@ -11,20 +11,22 @@
 namespace darkroom {
 
 // RESOURCE_EXHAUSTED when the request does not fit beside those that wait; the payload
-// kTenantFull is there when it is its tenant's share that is full.
+// kTenantFull is there when it is its tenant's share that is full. INVALID_ARGUMENT when it would
+// not fit alone. Rows that have started, beyond one batch, are paused: they hold memory, and wait
+// as images again.
 absl::Status CheckRoom(const BatchRequest& request, const RowTable& rows,
-                       const QueueLimits& limits);
+                       const BatchOptions& options);
 
 inline constexpr char kTenantFull[] = "darkroom/tenant-full";
 
-// What predictions are multiplied by before a deadline counts as sure to be missed: 1 as long as
-// the device has time to spare, rising to 1.4 where arrivals ask for all of it. With time to spare
-// a late start is often made good; without, what will be late only takes time from what will not.
+// What predictions are multiplied by before a deadline counts as missed: 1 as long as the device
+// has time to spare, rising to 1.4 where arrivals ask for all of it. With time to spare a late
+// start is often made good; without, what will be late only takes time from what will not.
 double AdmissionFactor(double load);
 
 // How long the request, which is not in the table, would take from now until its last image is
-// done: its own work and that of all who are due before it, in the batches that a house so full
-// makes. Later arrivals may overtake or share, so it is often exceeded.
+// done: its own work, that of all who are due before it, and what those add who share its passes,
+// in the batches that a house so full makes. Later arrivals may overtake, so it is often exceeded.
 absl::Duration PredictDuration(const AdmittedRequest& request, const RowTable& rows,
                                int max_batch_size);
 

@@ -15,10 +15,12 @@ AdmittedRequest::AdmittedRequest(const BatchRequest& request, absl::Time now, do
       deadline(request.deadline),
       tenant_work(tenant_work) {
   for (const Row& row : request.rows) {
+    const RowCosts costs = model.CostsOf(key, row);
     rows.push_back({.id = row.id,
                     .samples = row.samples,
                     .steps_left = row.steps,
-                    .costs = model.CostsOf(key, row)});
+                    .costs = costs,
+                    .latest = costs});
     own_work += rows.back().Solo();
   }
 }
@@ -32,7 +34,7 @@ double AdmittedRequest::Due(const OrderWeights& weights) const {
 }
 
 absl::Time AdmittedRequest::Latest(const AdmittedRow& row) const {
-  return is_probe ? deadline : deadline - absl::Seconds(row.Solo());
+  return is_probe ? deadline : deadline - absl::Seconds(row.Solo(row.latest));
 }
 
 absl::Time AdmittedRequest::Latest() const {

@@ -12,7 +12,7 @@ namespace darkroom {
 
 // What the terms of the due date weigh.
 struct OrderWeights {
-  double own_work = 0;     // kappa: shorter requests first.
+  double own_work = 0;     // Shorter requests first.
   double tenant_work = 0;  // Fair shares: behind what one's tenant has in the house already.
   double priority = 0;     // Seconds that HIGH gains and LOW loses.
 };
@@ -23,16 +23,18 @@ struct AdmittedRow {
   int samples = 0;
   int steps_left = 0;
   bool started = false;
-  RowCosts costs;
+  RowCosts costs;   // As believed when it was admitted: for its place.
+  RowCosts latest;  // As believed last: for its deadline.
 
   // Seconds that the row would take alone from here.
-  double Solo() const {
-    return (started ? 0 : costs.start) + steps_left * costs.step + costs.finish;
+  double Solo(const RowCosts& c) const {
+    return (started ? 0 : c.start) + steps_left * c.step + c.finish;
   }
+  double Solo() const { return Solo(costs); }
 };
 
-// A request in the house, with its place in the order. Costs are those believed when it was
-// admitted, so that its place can only improve.
+// A request in the house, with its place in the order. The place goes by costs that are believed
+// when it is admitted, so that it can only improve.
 struct AdmittedRequest {
   // `tenant_work` is what its tenant has in the house already, in Solo seconds.
   AdmittedRequest(const BatchRequest& request, absl::Time now, double tenant_work,

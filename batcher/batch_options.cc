@@ -1,6 +1,7 @@
 #include "batcher/batch_options.h"
 
 #include <algorithm>
+#include <functional>
 
 namespace darkroom {
 namespace {

@@ -14,7 +14,8 @@ enum class BatchingMode {
   kContinuous  // Rows join and leave at every denoising step.
 };
 
-// What may wait at once: rows that no device call has touched yet. All at least 1.
+// What may wait at once: rows that no device call has touched yet and, as images, those that are
+// paused beyond one batch. All at least 1.
 struct QueueLimits {
   int64_t images = 256;
   int64_t images_per_tenant = 256;

@@ -12,17 +12,17 @@ using Action = Decision::Action;
 
 constexpr OrderWeights kFirstComeFirstServed = {.priority = 10};
 constexpr OrderWeights kDueDates = {.own_work = 2, .tenant_work = 1, .priority = 10};
-constexpr double kSavedTimeWeight = 2;   // alpha
+constexpr double kSavedTimeWeight = 2;   // In A of docs/batching.md.
 constexpr double kDeadlineMargin = 1.4;  // Times the time alone: later than this nobody waits.
 
-// The first rows of the line, at most so many; those that have started alone if so wanted.
-std::vector<Candidate> FirstOf(const RowTable::Line& line, size_t count, bool started_alone) {
+// The first rows of the line, at most so many; those that have started only, if so wanted.
+std::vector<Candidate> FirstOf(const RowTable::Line& line, size_t count, bool started_only) {
   std::vector<Candidate> first;
   first.reserve(count);
   for (const RowTable::Place& place : line.places) {
     for (const AdmittedRow& row : place.request->rows) {
       if (first.size() == count) return first;
-      if (row.started || !started_alone) first.push_back({place.request, &row});
+      if (row.started || !started_only) first.push_back({place.request, &row});
     }
   }
   return first;
@@ -53,14 +53,18 @@ std::vector<RowId> RowsToFinish(const House& house, const BatchOptions& options)
 }
 
 // When an idle device stops waiting for company: one window after the first row came, or as soon as
-// a batch is full or a deadline could not wait.
+// a batch is full or a deadline could not wait. Who came while the device was busy has waited.
 absl::Time WindowEnd(const House& house, const BatchOptions& options) {
-  if (house.draining || options.window == absl::ZeroDuration()) return absl::InfinitePast();
-  const size_t full = static_cast<size_t>(options.max_batch_size);
-  for (const auto& [key, line] : house.rows.lines()) {
-    if (FirstOf(line, full, /*started_alone=*/false).size() == full) return absl::InfinitePast();
+  const absl::Time first = house.rows.by_age().begin()->second->arrival;
+  if (house.draining || options.window == absl::ZeroDuration() || first < house.idle_since) {
+    return absl::InfinitePast();
   }
-  absl::Time end = house.rows.by_age().begin()->second->arrival + options.window;
+  for (const auto& [key, line] : house.rows.lines()) {
+    const auto full = static_cast<size_t>(
+        house.caps.Limit(CallKind::kStep, key, options.max_batch_size, house.now));
+    if (FirstOf(line, full, /*started_only=*/false).size() == full) return absl::InfinitePast();
+  }
+  absl::Time end = first + options.window;
   for (const auto& [age, request] : house.rows.by_age()) {
     if (request->deadline == absl::InfiniteFuture()) continue;
     for (const AdmittedRow& row : request->rows) {
@@ -101,6 +105,12 @@ Decision StartOrStep(const House& house, const std::vector<Candidate>& pass,
 }
 
 }  // namespace
+
+CallKind KindOf(Action action) {
+  return action == Action::kStart  ? CallKind::kStart
+         : action == Action::kStep ? CallKind::kStep
+                                   : CallKind::kFinish;
+}
 
 OrderWeights WeightsOf(BatchingMode mode) {
   return mode == BatchingMode::kStatic ? kFirstComeFirstServed : kDueDates;

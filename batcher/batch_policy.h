@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "batcher/admitted_request.h"
 #include "batcher/batch_caps.h"
@@ -21,8 +22,9 @@ struct House {
   const RowTable& rows;
   const CostModel& costs;
   const BatchCaps& caps;
-  double load = 0;        // Share of the device's time that arrivals ask for: 0 to below 1.
-  bool draining = false;  // Nobody comes any more.
+  double load = 0;  // Share of the device's time that arrivals ask for: 0 to below 1.
+  absl::Time idle_since = absl::InfinitePast();  // When the device's last call returned.
+  bool draining = false;                         // Nobody comes any more.
 };
 
 struct Decision {
@@ -38,6 +40,9 @@ struct Decision {
   absl::Time wake = absl::InfiniteFuture();
   absl::Status reason;
 };
+
+// The call that an action other than waiting and dropping stands for.
+CallKind KindOf(Decision::Action action);
 
 // What to do at this step boundary. A pure function: the same house, the same decision.
 //

@@ -1,17 +1,9 @@
 #include "batcher/batcher.h"
 
-#include <utility>
-
 namespace darkroom {
 namespace {
 
 using Action = Decision::Action;
-
-CallKind KindOf(Action action) {
-  return action == Action::kStart  ? CallKind::kStart
-         : action == Action::kStep ? CallKind::kStep
-                                   : CallKind::kFinish;
-}
 
 }  // namespace
 
@@ -113,10 +105,11 @@ absl::Status Batcher::Call(CallKind kind, std::span<const RowId> rows) {
   const absl::Status status = kind == CallKind::kStart  ? engine_.Start(rows)
                               : kind == CallKind::kStep ? engine_.Step(rows)
                                                         : engine_.Finish(rows);
-  const absl::Time now = clock_.TimeNow();
+  const absl::Duration took = clock_.TimeNow() - begin;
   absl::MutexLock lock(&mu_);
+  const absl::Time now = clock_.TimeNow();  // Under the lock: the planner's time never goes back.
   if (status.ok()) {
-    planner_.OnCall(kind, rows, now, now - begin);
+    planner_.OnCall(kind, rows, now, took);
     if (kind == CallKind::kStep) observer_.OnPass(static_cast<int>(rows.size()));
   } else if (absl::IsResourceExhausted(status)) {
     planner_.OnOutOfMemory(kind, rows, now);

@@ -1,5 +1,7 @@
 #include "batcher/cost_model.h"
 
+#include <algorithm>
+
 namespace darkroom {
 namespace {
 
@@ -19,8 +21,16 @@ RowCosts CostModel::CostsOf(const BatchKey& key, const Row& row) const {
   const double step = Step(key, row.samples);
   return {.start = Start(key, 1),
           .step = step,
-          .step_fixed = std::min(step_.FixedPart(key), step),
+          .step_fixed = std::clamp(FixedPartOfStep(key, row.samples), 0.0, step),
           .finish = Finish(key, 1)};
+}
+
+double CostModel::FixedPartOfStep(const BatchKey& key, int samples) const {
+  if (padded_sizes_.empty() || padded_sizes_.back() == 1) return step_.FixedPart(key);
+  // What a row adds on the way to the largest pass: nothing, where all passes are padded to that.
+  const int rows = padded_sizes_.back();
+  const double alone = Step(key, samples);
+  return alone - (Step(key, rows * samples) - alone) / (rows - 1);
 }
 
 double CostModel::WorkOf(const BatchKey& key, const Row& row, int batch_size) const {

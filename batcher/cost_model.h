@@ -10,7 +10,7 @@ namespace darkroom {
 
 enum class CallKind { kStart, kStep, kFinish };
 
-// What a row asks of a device, as believed when it was submitted: seconds, alone in its calls.
+// What a row asks of a device: seconds, alone in its calls.
 struct RowCosts {
   double start = 0;
   double step = 0;
@@ -42,8 +42,13 @@ class CostModel {
   int Padded(int samples) const;
 
  private:
+  // Seconds of a row's pass that rows in it share.
+  double FixedPartOfStep(const BatchKey& key, int samples) const;
+
   std::vector<int> padded_sizes_;
-  TimeTable start_, step_, finish_;
+  TimeTable start_{TimeTable::Growth::kBySize};  // Prompts know nothing of areas.
+  TimeTable step_{TimeTable::Growth::kBySizeAndArea};
+  TimeTable finish_{TimeTable::Growth::kBySizeAndArea};
 };
 
 }  // namespace darkroom

@@ -12,16 +12,16 @@ constexpr absl::Duration kUnknown = absl::Seconds(1);
 
 void DrainRate::OnEnd(absl::Time now, bool was_last) {
   if (last_end_ != absl::InfinitePast()) {
-    const double gap = absl::ToDoubleSeconds(now - last_end_);
-    mean_gap_ += (mean_gap_ == 0 ? 1 : kWeight) * (gap - mean_gap_);
+    rows_ += 1 - kWeight * rows_;
+    seconds_ += absl::ToDoubleSeconds(now - last_end_) - kWeight * seconds_;
   }
   last_end_ = was_last ? absl::InfinitePast() : now;
 }
 
 absl::Duration DrainRate::TimeFor(size_t rows) const {
-  if (mean_gap_ == 0) return kUnknown;
-  return std::clamp(absl::Seconds(mean_gap_ * static_cast<double>(rows)), absl::Milliseconds(100),
-                    absl::Minutes(1));
+  if (seconds_ == 0) return kUnknown;
+  return std::clamp(absl::Seconds(seconds_ / rows_ * static_cast<double>(rows)),
+                    absl::Milliseconds(100), absl::Minutes(1));
 }
 
 }  // namespace darkroom

@@ -18,7 +18,9 @@ class DrainRate {
 
  private:
   absl::Time last_end_ = absl::InfinitePast();  // Infinite past: the house was empty since.
-  double mean_gap_ = 0;                         // Seconds.
+  // That have left, and the seconds that it took; both with those of long ago fading.
+  double rows_ = 0;
+  double seconds_ = 0;
 };
 
 }  // namespace darkroom

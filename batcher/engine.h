@@ -11,7 +11,8 @@ namespace darkroom {
 // The port to one device. Rows are named by their ids; all rows of a call share a batch key.
 //
 // Called by the batcher's thread alone, one call at a time. A call that fails must leave every row
-// as it was: the batcher repeats it with fewer rows to find the ones at fault.
+// as it was: the batcher repeats it with fewer rows to find the ones at fault. After
+// RESOURCE_EXHAUSTED, that memory ran out, later calls have fewer rows for a while.
 class Engine {
  public:
   virtual ~Engine() = default;

@@ -8,6 +8,8 @@ namespace {
 constexpr double kWeight = 0.02;  // Of the latest arrival.
 constexpr double kFirstLoad = 0.5;
 constexpr double kMargin = 1.05;
+// Times the mean work. A longer pause says no more, or a quiet night would hide the morning's rush.
+constexpr double kLongestGap = 50;
 
 }  // namespace
 
@@ -17,7 +19,8 @@ void LoadEstimate::OnArrival(absl::Time now, double work) {
     mean_gap_ = work / kFirstLoad * kMargin;
   } else {
     mean_work_ += kWeight * (work - mean_work_);
-    mean_gap_ += kWeight * (absl::ToDoubleSeconds(now - *last_arrival_) - mean_gap_);
+    const double gap = absl::ToDoubleSeconds(now - *last_arrival_);
+    mean_gap_ += kWeight * (std::min(gap, kLongestGap * mean_work_) - mean_gap_);
   }
   last_arrival_ = now;
 }

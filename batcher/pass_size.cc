@@ -58,7 +58,9 @@ size_t PassSize(std::span<const Candidate> candidates, const CostModel& costs, d
     if (candidates[n - 1].row->started) running = n;
   }
   if (running == 0 || running == size) return size;
-  const double gain = prefixes.Saved(running, size, pressure) - prefixes.Delay(running, size);
+  const double delay = prefixes.Delay(running, size);
+  if (delay <= 0) return size;  // As where passes are padded.
+  const double gain = prefixes.Saved(running, size, pressure) - delay;
   return gain < prefixes.LeastGain(running, pressure) ? running : size;
 }
 

@@ -1,5 +1,6 @@
 #include "batcher/planner.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -9,8 +10,9 @@
 namespace darkroom {
 namespace {
 
-// Times that are older than this may be wrong; an idle device tries again before it refuses.
+// Times that are older than this may be wrong.
 constexpr absl::Duration kCostsAge = absl::Seconds(30);
+constexpr size_t kMaxKeys = 256;
 
 }  // namespace
 
@@ -23,21 +25,21 @@ Planner::Planner(const BatchOptions& options, const DeviceProfile& profile)
 }
 
 absl::Status Planner::Submit(absl::Time now, const BatchRequest& request) {
+  first_submit_ = std::min(first_submit_, now);
+  const int limit = Limit(request.key, now);
   double work = 0;
-  for (const Row& row : request.rows) {
-    work += costs_.WorkOf(request.key, row, options_.max_batch_size);
-  }
+  for (const Row& row : request.rows) work += costs_.WorkOf(request.key, row, limit);
   load_.OnArrival(now, work);
-  if (absl::Status s = CheckRoom(request, rows_, options_.limits); !s.ok()) return s;
+  if (absl::Status s = CheckRoom(request, rows_, options_); !s.ok()) return s;
   auto admitted =
       std::make_unique<AdmittedRequest>(request, now, rows_.tenant_work(request.tenant), costs_);
-  admitted->is_probe = DoubtsCosts(now);
+  admitted->is_probe = DoubtsCosts(request.key, now);
   if (request.deadline <= now) return absl::DeadlineExceededError("the deadline passed");
   if (request.deadline != absl::InfiniteFuture() && !admitted->is_probe) {
-    const absl::Duration wait = PredictDuration(*admitted, rows_, options_.max_batch_size);
+    const absl::Duration wait = PredictDuration(*admitted, rows_, limit);
     if (now + AdmissionFactor(load_.load()) * wait > request.deadline) {
       return absl::DeadlineExceededError(
-          absl::StrCat("the deadline is sure to pass first: the images would take about ",
+          absl::StrCat("the deadline would pass first: the images would take about ",
                        absl::FormatDuration(absl::Trunc(wait, absl::Milliseconds(1)))));
     }
   }
@@ -45,18 +47,35 @@ absl::Status Planner::Submit(absl::Time now, const BatchRequest& request) {
   return absl::OkStatus();
 }
 
+int Planner::Limit(const BatchKey& key, absl::Time now) const {
+  return caps_.Limit(CallKind::kStep, key, options_.max_batch_size, now);
+}
+
 // What was learned long ago, or when the machine had a bad time, must not refuse requests for ever:
-// on an idle device one is let through, and teaches anew.
-bool Planner::DoubtsCosts(absl::Time now) const {
-  return rows_.rows() == 0 && now - last_call_ > kCostsAge;
+// one of the key is let through, and teaches anew.
+bool Planner::DoubtsCosts(const BatchKey& key, absl::Time now) const {
+  if (rows_.lines().contains(key)) return false;
+  const auto last = last_calls_.find(key);
+  return now - (last == last_calls_.end() ? first_submit_ : last->second) > kCostsAge;
+}
+
+void Planner::NoteCall(const BatchKey& key, absl::Time now) {
+  if (last_calls_.size() >= kMaxKeys && !last_calls_.contains(key)) {
+    absl::erase_if(last_calls_, [now](const auto& call) { return now - call.second > kCostsAge; });
+    if (last_calls_.size() >= kMaxKeys) return;
+  }
+  last_calls_[key] = now;
 }
 
 Decision Planner::Next(absl::Time now) {
+  // Late by what was believed then may be in time by what is known now.
+  rows_.Reconsider(rows_.LateRows(now), costs_);
   Decision decision = Decide({.now = now,
                               .rows = rows_,
                               .costs = costs_,
                               .caps = caps_,
                               .load = load_.load(),
+                              .idle_since = idle_since_,
                               .draining = draining_},
                              options_);
   if (decision.action == Decision::Action::kStart) rows_.Start(decision.rows);
@@ -69,10 +88,12 @@ void Planner::OnCall(CallKind kind, std::span<const RowId> rows, absl::Time now,
   const int size = kind == CallKind::kStep ? rows_.SamplesOf(rows) : static_cast<int>(rows.size());
   costs_.Observe(kind, key, size, absl::ToDoubleSeconds(took));
   if (kind == CallKind::kStep) rows_.Step(rows);
-  last_call_ = now;
+  NoteCall(key, now);
+  idle_since_ = now;
 }
 
 void Planner::OnOutOfMemory(CallKind kind, std::span<const RowId> rows, absl::Time now) {
+  idle_since_ = now;
   caps_.OnOutOfMemory(kind, rows_.OwnerOf(rows.front()).key, static_cast<int>(rows.size()), now);
 }
 
@@ -83,7 +104,7 @@ void Planner::OnEnd(RowId row, absl::Time now) {
 
 absl::Duration Planner::Predict(absl::Time now, const BatchRequest& request) const {
   const AdmittedRequest admitted(request, now, rows_.tenant_work(request.tenant), costs_);
-  return PredictDuration(admitted, rows_, options_.max_batch_size);
+  return PredictDuration(admitted, rows_, Limit(request.key, now));
 }
 
 }  // namespace darkroom

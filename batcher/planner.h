@@ -3,6 +3,7 @@
 
 #include <span>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "batcher/batch_caps.h"
@@ -30,15 +31,15 @@ class Planner {
   Planner(const BatchOptions& options, const DeviceProfile& profile);
 
   // Takes all rows of the request or, with a status, none: RESOURCE_EXHAUSTED when the queue or the
-  // tenant's share of it is full (see CheckRoom), DEADLINE_EXCEEDED when the deadline has passed or
-  // is sure to pass first.
+  // tenant's share of it is full, INVALID_ARGUMENT when it never has room (see CheckRoom),
+  // DEADLINE_EXCEEDED when the deadline has passed or is predicted to pass first.
   absl::Status Submit(absl::Time now, const BatchRequest& request);
   void Cancel(RowId request) { rows_.Cancel(request); }
   // Nobody comes any more: no window is worth waiting for.
   void Drain() { draining_ = true; }
 
-  // What the device is to do now. Rows to start count as started from here on, and as ended by
-  // OnEnd alone, all others as moved by the calls below.
+  // What the device is to do now. Rows to start count as started from here on; all else changes
+  // through the calls below.
   Decision Next(absl::Time now);
 
   // A call over these rows, all of one key, has ended well.
@@ -55,7 +56,11 @@ class Planner {
   const RowTable& rows() const { return rows_; }
 
  private:
-  bool DoubtsCosts(absl::Time now) const;
+  // The most rows of the key that a pass may have now.
+  int Limit(const BatchKey& key, absl::Time now) const;
+  // What is known of the key's times may be wrong: nothing was heard of them for a while.
+  bool DoubtsCosts(const BatchKey& key, absl::Time now) const;
+  void NoteCall(const BatchKey& key, absl::Time now);
 
   const BatchOptions options_;
   CostModel costs_;
@@ -63,7 +68,9 @@ class Planner {
   RowTable rows_;
   LoadEstimate load_;
   DrainRate drain_rate_;
-  absl::Time last_call_ = absl::InfinitePast();
+  absl::Time idle_since_ = absl::InfinitePast();          // When the last call returned.
+  absl::flat_hash_map<BatchKey, absl::Time> last_calls_;  // Of keys called lately.
+  absl::Time first_submit_ = absl::InfiniteFuture();      // Shortly before it the profile was made.
   bool draining_ = false;
 };
 

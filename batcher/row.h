@@ -41,7 +41,7 @@ struct BatchRequest {
   BatchKey key;
   int64_t pixels = 0;  // Of each image.
   Priority priority = Priority::kNormal;
-  std::string tenant;  // Who shares fairly with whom.
+  std::string tenant;  // Whose fair part of the device it is made in.
   absl::Time deadline = absl::InfiniteFuture();
 };
 

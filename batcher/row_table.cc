@@ -23,7 +23,7 @@ void RowTable::Add(std::unique_ptr<AdmittedRequest> added) {
     owners_.emplace(row.id, &request);
     CountWaiting(request, row, 1);
   }
-  Replace(request);
+  PutInPlace(request);
 }
 
 void RowTable::Start(std::span<const RowId> rows) {
@@ -34,7 +34,7 @@ void RowTable::Start(std::span<const RowId> rows) {
     CountWaiting(request, row, -1);
     row.started = true;
     CountWork(request, row.costs.start);
-    Replace(request);
+    PutInPlace(request);
     ++started_rows_;
     ++lines_.at(request.key).started_rows;
     if (row.steps_left == 0) finished_.push_back(id);
@@ -48,7 +48,7 @@ void RowTable::Step(std::span<const RowId> rows) {
     Unplace(request);
     --row.steps_left;
     CountWork(request, row.costs.step);
-    Replace(request);
+    PutInPlace(request);
     if (row.steps_left == 0) finished_.push_back(id);
   }
 }
@@ -70,11 +70,21 @@ void RowTable::Remove(RowId id) {
   const auto tenant = tenants_.find(request.tenant);
   if (--tenant->second.rows == 0) tenants_.erase(tenant);
   request.rows.erase(row);
-  if (!request.rows.empty()) return Replace(request);
+  if (!request.rows.empty()) return PutInPlace(request);
   if (lines_.at(request.key).places.empty()) lines_.erase(request.key);
   if (request.cancelled) std::erase(cancelled_, request.id);
   by_id_.erase(request.id);
   by_age_.erase({request.arrival, request.id});
+}
+
+void RowTable::Reconsider(std::span<const RowId> rows, const CostModel& model) {
+  for (const RowId id : rows) {
+    AdmittedRequest& request = *owners_.at(id);
+    AdmittedRow& row = *RowOf(request, id);
+    Unplace(request);
+    row.latest = model.CostsOf(request.key, {.samples = row.samples});
+    PutInPlace(request);
+  }
 }
 
 void RowTable::CountWork(AdmittedRequest& request, double done) {
@@ -147,7 +157,7 @@ void RowTable::Unplace(AdmittedRequest& request) {
   if (request.deadline != absl::InfiniteFuture()) latest_.erase({request.Latest(), request.id});
 }
 
-void RowTable::Replace(AdmittedRequest& request) {
+void RowTable::PutInPlace(AdmittedRequest& request) {
   lines_[request.key].places.insert(PlaceOf(request));
   if (request.deadline != absl::InfiniteFuture()) latest_.insert({request.Latest(), request.id});
 }

@@ -23,16 +23,17 @@ struct QueueCount {
   int64_t pixel_steps = 0;
 };
 
-// Every row in the house, waiting and under way, in the order of due dates. A change costs the
-// logarithm of the requests in the house. Not thread-safe.
+// Every row in the house, waiting and under way, in the order of due dates. A change costs about
+// the logarithm of the requests in the house, besides the rows of its own request. Not thread-safe.
 class RowTable {
  public:
-  // The requests of one key, the first due first; then by arrival, then by id.
+  // By due date, then arrival, then id.
   struct Place {
     std::tuple<double, absl::Time, RowId> order;
     AdmittedRequest* request;
     bool operator<(const Place& other) const { return order < other.order; }
   };
+  // The requests of one key.
   struct Line {
     absl::btree_set<Place> places;  // Never empty.
     size_t started_rows = 0;
@@ -47,6 +48,8 @@ class RowTable {
   // The rows, which have started, have one step less left.
   void Step(std::span<const RowId> rows);
   void Remove(RowId row);
+  // What the rows will take is believed anew, for their deadlines.
+  void Reconsider(std::span<const RowId> rows, const CostModel& model);
   // The request's rows are to leave; nothing when none is here.
   void Cancel(RowId request);
 
@@ -89,9 +92,9 @@ class RowTable {
 
   Tenant TenantOf(const std::string& name) const;
   Place PlaceOf(AdmittedRequest& request) const;
-  // Takes the request out of the orders before it changes, and puts it back after.
+  // Takes the request out of the orders before it changes, and puts it in after.
   void Unplace(AdmittedRequest& request);
-  void Replace(AdmittedRequest& request);
+  void PutInPlace(AdmittedRequest& request);
   // Counts the row in (1) or out (-1) of those that wait.
   void CountWaiting(const AdmittedRequest& request, const AdmittedRow& row, int sign);
   // Takes work that is done, in Solo seconds, off the request and its tenant.

@@ -2,100 +2,124 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
+#include <tuple>
 
 namespace darkroom {
 namespace {
 
 constexpr size_t kMaxKeys = 64;
-// Calls that the line's own guess counts for when a size is seen first: two, so that one hiccup
-// cannot keep a size from ever being tried again.
-constexpr int kGuessWeight = 2;
-// Share of a call's time taken to be fixed while a key was seen at one size alone: hopeful, for a
-// size that seems not to pay is never tried.
+constexpr int kMemory = 128;    // Calls that a mean remembers: a tenth of jitter is 1 % in it.
+constexpr double kMostOff = 2;  // An outlier counts as twice the median, or as half of it.
+constexpr double kLastingChange = 0.35;  // Of the median, between it and the mean.
+constexpr double kLineWeight = 40;       // Calls that the line counts for, beside a size's own.
+constexpr double kLeastSeconds = 1e-6;
+constexpr int kEnough = 40;  // Calls after which a size is believed for itself.
+// Share of a call's time taken to be fixed as long as nobody knows: hopeful, for a size that seems
+// not to pay is never tried.
 constexpr double kGuessedFixedShare = 0.2;
 
 }  // namespace
 
+double TimeTable::Cell::Median() const {
+  const int count = std::min(count_, kLatest);
+  std::array<double, kLatest> sorted = latest_;
+  const auto middle = sorted.begin() + (count - 1) / 2;
+  std::nth_element(sorted.begin(), middle, sorted.begin() + count);
+  return *middle;
+}
+
 void TimeTable::Cell::Add(double seconds) {
   latest_[static_cast<size_t>(next_)] = seconds;
-  next_ = (next_ + 1) % kSize;
-  count_ = std::min(count_ + 1, kSize);
-  std::array<double, kSize> sorted = latest_;
-  const auto middle = sorted.begin() + (count_ - 1) / 2;
-  std::nth_element(sorted.begin(), middle, sorted.begin() + count_);
-  median_ = *middle;
+  next_ = (next_ + 1) % kLatest;
+  count_ = std::min(count_ + 1, kMemory);
+  const double median = Median();
+  const double believed = std::clamp(seconds, median / kMostOff, median * kMostOff);
+  mean_ += (believed - mean_) / count_;
+  if (std::abs(mean_ - median) <= kLastingChange * median) return;
+  mean_ = median;
+  count_ = std::min(count_, kLatest);
 }
 
 void TimeTable::Observe(const BatchKey& key, int size, double seconds) {
-  const double guess = At(key, size);
-  const bool key_is_new = !lines_.contains(key);
-  if (key_is_new && lines_.size() == kMaxKeys) ForgetOldestKey();
+  if (!lines_.contains(key) && lines_.size() == kMaxKeys) ForgetOldestKey();
   Line& line = lines_[key];
   line.last_observed = ++observations_;
-  const auto [cell, size_is_new] = line.cells.try_emplace(size);
-  if (size_is_new && !key_is_new) {
-    for (int i = 0; i < kGuessWeight; ++i) cell->second.Add(guess);
+  line.cells[size].Add(seconds);
+  line.Fit();
+}
+
+double TimeTable::Line::Believed(int size, const Cell& cell) const {
+  if (cell.count() >= kEnough || size == best_size) return cell.seconds();
+  const double ratio = static_cast<double>(size) / best_size;
+  return std::min(cell.seconds(),
+                  best_seconds * (kGuessedFixedShare + (1 - kGuessedFixedShare) * ratio));
+}
+
+// Least squares of the relative errors, for those of times are alike; neither part is below zero.
+void TimeTable::Line::Fit() {
+  const auto& [most_size, most] = *std::max_element(
+      cells.begin(), cells.end(),
+      [](const auto& a, const auto& b) { return a.second.count() < b.second.count(); });
+  best_size = most_size;
+  best_seconds = most.seconds();
+  const auto weight_of = [](const Cell& cell, double seconds) {
+    seconds = std::max(seconds, kLeastSeconds);
+    return cell.count() / (seconds * seconds);
+  };
+  double weight = 0, mean_size = 0, mean_seconds = 0;
+  for (const auto& [size, cell] : cells) {
+    const double seconds = Believed(size, cell);
+    const double w = weight_of(cell, seconds);
+    weight += w;
+    mean_size += (size - mean_size) * w / weight;
+    mean_seconds += (seconds - mean_seconds) * w / weight;
   }
-  cell->second.Add(seconds);
+  double spread = 0, together = 0;
+  for (const auto& [size, cell] : cells) {
+    const double seconds = Believed(size, cell);
+    const double w = weight_of(cell, seconds);
+    spread += w * (size - mean_size) * (size - mean_size);
+    together += w * (size - mean_size) * (seconds - mean_seconds);
+  }
+  mean_seconds = std::max(mean_seconds, 0.0);  // Not by rounding either.
+  const double guess = (1 - kGuessedFixedShare) * mean_seconds / mean_size;
+  slope = cells.size() == 1 ? guess : together / spread;
+  slope = std::clamp(slope, 0.0, mean_seconds / mean_size);
+  fixed = std::max(mean_seconds - slope * mean_size, 0.0);
+}
+
+double TimeTable::Line::At(int size) const {
+  const double fitted = fixed + slope * size;
+  const auto cell = cells.find(size);
+  if (cell == cells.end()) return fitted;
+  const double count = cell->second.count();
+  return (count * Believed(size, cell->second) + kLineWeight * fitted) / (count + kLineWeight);
 }
 
 double TimeTable::At(const BatchKey& key, int size) const {
-  double scale = 1;
-  const Line* line = FindLine(key, scale);
+  const auto [line, scale] = FindLine(key);
   if (line == nullptr) return 0;
-  if (scale == 1) return AtLine(*line, size);
-  const double fixed = FixedPartOf(*line);
-  return fixed + scale * std::max(AtLine(*line, size) - fixed, 0.0);
+  if (scale == 1) return line->At(size);
+  return line->fixed + scale * std::max(line->At(size) - line->fixed, 0.0);
 }
 
 double TimeTable::FixedPart(const BatchKey& key) const {
-  double scale = 1;
-  const Line* line = FindLine(key, scale);
-  return line == nullptr ? 0 : std::min(FixedPartOf(*line), At(key, 1));
+  const Line* line = FindLine(key).line;
+  return line == nullptr ? 0 : std::min(line->fixed, At(key, 1));
 }
 
-const TimeTable::Line* TimeTable::FindLine(const BatchKey& key, double& scale) const {
-  if (const auto found = lines_.find(key); found != lines_.end()) return &found->second;
-  const Line* nearest = nullptr;
-  double distance = 0;
+TimeTable::Nearest TimeTable::FindLine(const BatchKey& key) const {
+  if (const auto found = lines_.find(key); found != lines_.end()) return {&found->second};
+  Nearest nearest;
+  std::tuple<double, int, int> least;  // The distance, and the key for keys as near.
   for (const auto& [other, line] : lines_) {
     const double ratio = static_cast<double>(key.area()) / static_cast<double>(other.area());
-    const double d = std::abs(std::log(ratio));
-    if (nearest != nullptr && d >= distance) continue;
-    nearest = &line;
-    distance = d;
-    scale = ratio;
+    const std::tuple distance(std::abs(std::log(ratio)), other.height, other.width);
+    if (nearest.line != nullptr && distance >= least) continue;
+    nearest = {&line, growth_ == Growth::kBySize ? 1 : ratio};
+    least = distance;
   }
   return nearest;
-}
-
-// Straight between the sizes that were seen. Beyond them it goes on with the slope from the first
-// to the last, but never cheaper by the piece than proportion allows.
-double TimeTable::AtLine(const Line& line, int size) {
-  const auto above = line.cells.lower_bound(size);
-  if (above != line.cells.end() && above->first == size) return above->second.median();
-  const auto& [first_size, first] = *line.cells.begin();
-  const auto& [last_size, last] = *line.cells.rbegin();
-  if (above != line.cells.begin() && above != line.cells.end()) {
-    const auto& [low_size, low] = *std::prev(above);
-    const double share = static_cast<double>(size - low_size) / (above->first - low_size);
-    return low.median() + share * (above->second.median() - low.median());
-  }
-  double slope = (1 - kGuessedFixedShare) * last.median() / last_size;
-  if (first_size < last_size) {
-    slope = (last.median() - first.median()) / (last_size - first_size);
-    slope = std::clamp(slope, 0.0, last.median() / last_size);
-  }
-  if (above == line.cells.end()) return last.median() + slope * (size - last_size);
-  return std::max(first.median() - slope * (first_size - size), first.median() * size / first_size);
-}
-
-double TimeTable::FixedPartOf(const Line& line) {
-  const int wide = std::max(line.cells.rbegin()->first, 2);
-  const double one = AtLine(line, 1);
-  const double slope = (AtLine(line, wide) - one) / (wide - 1);
-  return std::clamp(one - slope, 0.0, one);
 }
 
 void TimeTable::ForgetOldestKey() {

@@ -7,7 +7,6 @@ namespace darkroom {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 using Action = Decision::Action;
 
@@ -50,6 +49,7 @@ class BatchPolicyTest : public testing::TestWithParam<BatchingMode> {
                    .costs = costs_,
                    .caps = caps_,
                    .load = load_,
+                   .idle_since = idle_since_,
                    .draining = draining},
                   options_);
   }
@@ -61,6 +61,7 @@ class BatchPolicyTest : public testing::TestWithParam<BatchingMode> {
   BatchCaps caps_;
   RowTable rows_;
   double load_ = 0.5;
+  absl::Time idle_since_ = absl::InfinitePast();
 };
 
 TEST_P(BatchPolicyTest, AnEmptyHouseWaitsForever) {
@@ -73,6 +74,14 @@ TEST_P(BatchPolicyTest, AnIdleDeviceWaitsExactlyOneWindow) {
   EXPECT_EQ(At(kStart + kWindow - kTick).action, Action::kWait);
   EXPECT_EQ(At(kStart + kWindow - kTick).wake, kStart + kWindow);
   EXPECT_EQ(At(kStart + kWindow).action, Action::kStart);
+}
+
+TEST_P(BatchPolicyTest, WhoCameWhileTheDeviceWasBusyWaitsForNoCompany) {
+  Arrive(1, kStart);
+  idle_since_ = kStart;
+  EXPECT_EQ(At(kStart).action, Action::kWait);
+  idle_since_ = kStart + kTick;
+  EXPECT_EQ(At(kStart + kTick).action, Action::kStart);
 }
 
 TEST_P(BatchPolicyTest, AFullBatchLeavesAtOnce) {

@@ -20,6 +20,11 @@ class FakeImageGenerator final : public ImageGenerator {
       std::span<const ImageRequest* const> requests) override;
   absl::Status Step(std::span<ImageInProgress* const> rows) override;
   absl::StatusOr<std::vector<RgbImage>> Finish(std::span<ImageInProgress* const> rows) override;
+  int64_t PeakBytesOf(absl::FunctionRef<void()> work) override {
+    work();
+    return 0;
+  }
+  int64_t AvailableBytes() const override { return INT64_MAX; }
 
   // What the image of this request spells when it has had all its steps.
   static std::string Spelling(const ImageRequest& request);
