@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -111,7 +112,8 @@ class ImageInProgress {
 // The port that the server sees: makes images, several in one pass.
 //
 // Not thread-safe: one thread, one call at a time. Rows may differ in all but their size, and no
-// row's image depends on the others' presence beyond float rounding. A failed call changes nothing.
+// row's image depends on the others' presence beyond float rounding. A failed call changes nothing;
+// RESOURCE_EXHAUSTED when memory ran out.
 class ImageGenerator {
  public:
   virtual ~ImageGenerator() = default;
@@ -135,6 +137,13 @@ class ImageGenerator {
   // The images of rows without steps left, in order. DATA_LOSS when one of them is not a number,
   // also after it was decoded again in float32.
   virtual absl::StatusOr<std::vector<RgbImage>> Finish(std::span<ImageInProgress* const> rows) = 0;
+
+  // The most bytes of the device's memory that calls of this generator, which `work` makes, held at
+  // once beyond what was held before; without what libraries take for themselves.
+  virtual int64_t PeakBytesOf(absl::FunctionRef<void()> work) = 0;
+
+  // Bytes of the device's memory that further calls may take; INT64_MAX when nobody knows.
+  virtual int64_t AvailableBytes() const = 0;
 };
 
 }  // namespace darkroom

@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "model/first_latents.h"
 #include "model/guidance.h"
+#include "model/memory_meter.h"
 #include "model/sampling/pass_range.h"
 #include "model/sampling/request_noise.h"
 #include "model/sampling/sampler.h"
@@ -119,6 +120,11 @@ class SdxlPipeline final : public ImageGenerator {
   absl::StatusOr<std::vector<RgbImage>> Finish(std::span<ImageInProgress* const> rows) override {
     return CatchTorch([&] { return FinishRows(rows); });
   }
+
+  int64_t PeakBytesOf(absl::FunctionRef<void()> work) override {
+    return darkroom::PeakBytesOf(work);
+  }
+  int64_t AvailableBytes() const override { return darkroom::AvailableBytes(); }
 
  private:
   std::unique_ptr<Sampler> MakeSampler(const ImageRequest& request) const {

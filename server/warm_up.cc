@@ -5,13 +5,15 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_cat.h"
 
 namespace darkroom {
 namespace {
 
 constexpr int kMaxSide = 256;  // Proves the way as well as 1024, which takes a CPU minutes.
-constexpr int kSteps = 4;      // The first is slower than the rest; a median of four forgets it.
+constexpr int kSteps = 4;      // The first is slower than the rest.
+constexpr int kSamples = 2;    // Of a row with guidance, in a pass.
 constexpr absl::Duration kPatience = absl::Seconds(10);  // With what only teaches.
 
 ImageRequest MakeRequest(const ModelInfo& model) {
@@ -29,8 +31,9 @@ ImageRequest MakeRequest(const ModelInfo& model) {
 // Makes images in batches and writes down what their calls take.
 class WarmUpRun {
  public:
-  WarmUpRun(ImageGenerator& generator, Clock& clock)
+  WarmUpRun(ImageGenerator& generator, const BatchOptions& options, Clock& clock)
       : generator_(generator), clock_(clock), request_(MakeRequest(generator.info())) {
+    profile_.costs.PadTo(options.padded_sizes);
     const int factor = generator.info().latent_factor;
     key_ = {request_.size.height / factor, request_.size.width / factor};
   }
@@ -48,38 +51,51 @@ class WarmUpRun {
       if (result.ok()) started = *std::move(result);
       return result.status();
     };
-    if (absl::Status s = Timed(CallKind::kStart, rows, start); !s.ok()) return s;
+    if (absl::Status s = Measure(CallKind::kStart, rows, 1, start); !s.ok()) return s;
     std::vector<ImageInProgress*> images;
     for (const auto& row : started) images.push_back(row.get());
-    for (int i = generator_.StepCount(request_); i > 0; --i) {
-      const auto step = [&] { return generator_.Step(images); };
-      if (absl::Status s = Timed(CallKind::kStep, rows, step); !s.ok()) return s;
-    }
-    return Timed(CallKind::kFinish, rows, [&] { return generator_.Finish(images).status(); });
+    const auto step = [&] { return generator_.Step(images); };
+    const int steps = generator_.StepCount(request_);
+    if (absl::Status s = Measure(CallKind::kStep, rows, steps, step); !s.ok()) return s;
+    const auto finish = [&] { return generator_.Finish(images).status(); };
+    return Measure(CallKind::kFinish, rows, 1, finish);
   }
 
-  // What a batch would take if nothing were shared.
-  absl::Duration AtMost(int rows) const {
+  // About what a batch would take.
+  absl::Duration Estimate(int rows) const {
     const CostModel& costs = profile_.costs;
-    const double alone = costs.Start(key_, 1) + costs.Finish(key_, 1) +
-                         generator_.StepCount(request_) * costs.Step(key_, 2);
-    return absl::Seconds(rows * alone);
+    return absl::Seconds(costs.Start(key_, rows) + costs.Finish(key_, rows) +
+                         generator_.StepCount(request_) * costs.Step(key_, rows * kSamples));
   }
 
-  const DeviceProfile& profile() const { return profile_; }
+  DeviceProfile profile() const {
+    DeviceProfile profile = profile_;
+    profile.caps.SetMemory(generator_.AvailableBytes());
+    return profile;
+  }
 
  private:
-  template <typename Call>
-  absl::Status Timed(CallKind kind, int rows, const Call& call) {
-    const absl::Time begin = clock_.TimeNow();
-    const absl::Status status = call();
-    const absl::Time end = clock_.TimeNow();
-    if (status.ok()) {
-      const int size = kind == CallKind::kStep && IsGuided(request_) ? 2 * rows : rows;
-      profile_.costs.Observe(kind, key_, size, absl::ToDoubleSeconds(end - begin));
-    } else if (absl::IsResourceExhausted(status)) {
-      profile_.caps.OnOutOfMemory(kind, key_, rows, end);
+  // Makes the call so many times; writes down what the fastest took, and its memory. The fastest,
+  // for a machine that is busy while it starts must not look slow: deadlines would be refused for
+  // it.
+  absl::Status Measure(CallKind kind, int rows, int times, absl::FunctionRef<absl::Status()> call) {
+    absl::Duration fastest = absl::InfiniteDuration();
+    absl::Status status;
+    const int64_t bytes = generator_.PeakBytesOf([&] {
+      for (int i = 0; i < times && status.ok(); ++i) {
+        const absl::Time begin = clock_.TimeNow();
+        status = call();
+        fastest = std::min(fastest, clock_.TimeNow() - begin);
+      }
+    });
+    if (absl::IsResourceExhausted(status)) {
+      profile_.caps.OnOutOfMemory(kind, key_, rows, clock_.TimeNow());
     }
+    if (!status.ok()) return status;
+    const int size = kind == CallKind::kStep ? rows * kSamples : rows;
+    profile_.costs.Observe(kind, key_, size, absl::ToDoubleSeconds(fastest));
+    const int held = kind == CallKind::kStep ? profile_.costs.Padded(size) / kSamples : rows;
+    profile_.caps.OnMeasured(kind, key_, held, bytes);
     return status;
   }
 
@@ -92,13 +108,14 @@ class WarmUpRun {
 
 }  // namespace
 
-absl::StatusOr<DeviceProfile> WarmUp(ImageGenerator& generator, int max_batch_size, Clock& clock) {
-  WarmUpRun run(generator, clock);
+absl::StatusOr<DeviceProfile> WarmUp(ImageGenerator& generator, const BatchOptions& options,
+                                     Clock& clock) {
+  WarmUpRun run(generator, options, clock);
   if (absl::Status s = run.MakeBatch(1); !s.ok()) return s;
-  if (run.AtMost(1) <= kPatience) {  // The first calls of a process are slower than all others.
+  if (run.Estimate(1) <= kPatience) {  // The first calls of a process are slower than all others.
     if (absl::Status s = run.MakeBatch(1); !s.ok()) return s;
   }
-  for (int rows = max_batch_size; rows > 1 && run.AtMost(rows) <= kPatience; rows /= 2) {
+  for (int rows = options.max_batch_size; rows > 1 && run.Estimate(rows) <= kPatience; rows /= 2) {
     // Without room for so many, half as many are tried.
     if (absl::Status s = run.MakeBatch(rows); !absl::IsResourceExhausted(s)) {
       if (!s.ok()) return s;

@@ -2,6 +2,7 @@
 #define DARKROOM_SERVER_WARM_UP_H_
 
 #include "absl/status/statusor.h"
+#include "batcher/batch_options.h"
 #include "batcher/clock.h"
 #include "batcher/planner.h"
 #include "model/image_generator.h"
@@ -9,10 +10,12 @@
 namespace darkroom {
 
 // Makes images in a few steps, of the model's default size but at most 256 pixels a side: one
-// alone, so that a server that says it is ready has made one, and then, where that promises to be
-// quick, a full batch. Returns what was learned of the calls' times, and of the largest batch that
-// memory has room for. The generator's error when it could not make the one.
-absl::StatusOr<DeviceProfile> WarmUp(ImageGenerator& generator, int max_batch_size, Clock& clock);
+// alone, so that a server that says it is ready has made one, again where that is quick, and then a
+// full batch, or the largest half of it that memory has room for, where that takes at most about 10
+// seconds. Returns what was learned of the calls' times and memory. The generator's error when it
+// could not make them; a batch without room is none.
+absl::StatusOr<DeviceProfile> WarmUp(ImageGenerator& generator, const BatchOptions& options,
+                                     Clock& clock);
 
 }  // namespace darkroom
 
