@@ -54,8 +54,8 @@ struct JobTerms {
 // two meet. Thread-safe.
 class DeviceWorker final : private Engine {
  public:
-  // All are borrowed and outlive the worker. The generator is touched by the worker's thread alone,
-  // but for what image_generator.h allows.
+  // `options` are valid. The generator, clock and metrics are borrowed and outlive the worker. The
+  // generator is touched by the worker's thread alone, but for what image_generator.h allows.
   DeviceWorker(ImageGenerator& generator, const BatchOptions& options, const DeviceProfile& profile,
                Clock& clock, Metrics& metrics);
 

@@ -115,6 +115,10 @@ absl::Status Generation::ReadInitImage() try {
 void Generation::SubmitOrAnswer() try {
   const absl::Status status = Submit();
   if (status.ok()) return;
+  if (absl::IsInvalidArgument(status)) {
+    return Answer(
+        InvalidRequest({{.field = "num_images", .description = std::string(status.message())}}));
+  }
   if (!absl::IsResourceExhausted(status)) return Answer(status);
   Answer(WithRetry(status, Spread(context_.worker.RetryDelay(parsed_.images.size()))));
 } catch (

@@ -1,14 +1,11 @@
 // darkroom-server: puts the parts together, serves until SIGTERM or SIGINT, and takes them apart in
 // the order that loses nothing.
 
-#include <prometheus/exposer.h>
-
 #include <cstdio>
-#include <exception>
+#include <future>
 #include <memory>
 #include <variant>
 
-#include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "model/sdxl_pipeline.h"
 #include "server/codec_pool.h"
@@ -17,6 +14,7 @@
 #include "server/image_service.h"
 #include "server/logging.h"
 #include "server/metrics.h"
+#include "server/metrics_endpoint.h"
 #include "server/server_options.h"
 #include "server/shutdown.h"
 #include "server/warm_up.h"
@@ -33,19 +31,26 @@ ExitCode Fail(ExitCode code, const std::string& message) {
   return code;
 }
 
-absl::StatusOr<std::unique_ptr<ImageGenerator>> Load(const ServerOptions& options) {
+struct Loaded {
+  std::unique_ptr<ImageGenerator> generator;
+  DeviceProfile profile;
+};
+
+absl::StatusOr<Loaded> LoadAndWarmUp(const ServerOptions& options) {
   const BatchOptions& batch = options.batch;
-  return LoadSdxlPipeline(options.model,
-                          {.threads = options.threads,
-                           .dtype = options.dtype,
-                           .vae_dtype = options.vae_dtype,
-                           .padded_rows = batch.padded_sizes.empty() ? 0 : batch.max_batch_size});
+  auto generator = LoadSdxlPipeline(
+      options.model, {.threads = options.threads,
+                      .dtype = options.dtype,
+                      .vae_dtype = options.vae_dtype,
+                      .padded_rows = batch.padded_sizes.empty() ? 0 : batch.max_batch_size});
+  if (!generator.ok()) return generator.status();
+  auto profile = WarmUp(**generator, batch, SteadyClock());
+  if (!profile.ok()) return profile.status();
+  return Loaded{*std::move(generator), *std::move(profile)};
 }
 
-void PrintReady(const ModelInfo& model, int metrics_port, const ServerOptions& options,
-                const GrpcServer& server) {
-  const std::string& metrics = options.metrics_listen;
-  std::printf("metrics on %s:%d\n", metrics.substr(0, metrics.rfind(':')).c_str(), metrics_port);
+void PrintReady(const ModelInfo& model, const MetricsEndpoint& metrics, const GrpcServer& server) {
+  std::printf("metrics on %s\n", metrics.address().c_str());
   for (const std::string& address : server.addresses()) {
     std::printf("darkroom-server ready on %s (model %s, device %s)\n", address.c_str(),
                 model.id.c_str(), model.device.c_str());
@@ -54,29 +59,24 @@ void PrintReady(const ModelInfo& model, int metrics_port, const ServerOptions& o
 }
 
 ExitCode Serve(const ServerOptions& options) {
-  auto generator = Load(options);
-  if (!generator.ok()) return Fail(kNotLoaded, std::string(generator.status().message()));
-  auto profile = WarmUp(**generator, options.batch.max_batch_size, SteadyClock());
-  if (!profile.ok()) return Fail(kNotLoaded, std::string(profile.status().message()));
-  const ModelInfo& model = (*generator)->info();
+  // On a thread that ends: LibTorch keeps compute threads for every thread that has called it, and
+  // with more of them than cores those of the batcher's thread would sleep between all operations.
+  const auto loaded = std::async(std::launch::async, LoadAndWarmUp, options).get();
+  if (!loaded.ok()) return Fail(kNotLoaded, std::string(loaded.status().message()));
+  ImageGenerator& generator = *loaded->generator;
+  const ModelInfo& model = generator.info();
   Metrics metrics(model, options.batch.limits.images);
-  std::unique_ptr<prometheus::Exposer> exposer;
-  try {
-    exposer = std::make_unique<prometheus::Exposer>(options.metrics_listen);
-  } catch (const std::exception& error) {
-    return Fail(kFailed,
-                absl::StrCat("cannot listen on ", options.metrics_listen, ": ", error.what()));
-  }
-  exposer->RegisterCollectable(metrics.registry());
+  const auto endpoint = MetricsEndpoint::Start(options.metrics_listen, metrics);
+  if (!endpoint.ok()) return Fail(kFailed, std::string(endpoint.status().message()));
 
   CodecPool codecs(kCodecThreads, kMaxWaitingFiles);
-  DeviceWorker worker(**generator, options.batch, *profile, SteadyClock(), metrics);
+  DeviceWorker worker(generator, options.batch, loaded->profile, SteadyClock(), metrics);
   ImageService service(
       {model, options.rules, options.log.prompts, SteadyClock(), worker, codecs, metrics});
   auto server = GrpcServer::Start(options.listen, service);
   if (!server.ok()) return Fail(kFailed, std::string(server.status().message()));
   metrics.SetReady(true);
-  PrintReady(model, exposer->GetListeningPorts().front(), options, **server);
+  PrintReady(model, *endpoint, **server);
 
   const int signal = AwaitShutdownSignal();
   LogEvent(LogLevel::kInfo, "draining", {{"signal", signal}});

@@ -111,7 +111,7 @@ void Metrics::AddRequestMetrics() {
   }
   auto& rejected = prometheus::BuildCounter()
                        .Name("darkroom_rejected_total")
-                       .Help("Calls refused, by reason.")
+                       .Help("Calls that failed, by reason.")
                        .Register(*registry_);
   for (const char* reason : {"invalid", "queue_full", "tenant", "deadline", "draining"}) {
     rejected_[reason] = &rejected.Add({{"reason", reason}});

@@ -91,7 +91,9 @@ class OptionsParser {
     const auto given_or = [](int64_t given, int64_t other) { return given > 0 ? given : other; };
     limits.pixels = given_or(queued_pixels_, limits.images * options_.rules.max_pixels);
     limits.pixel_steps = given_or(queued_pixel_steps_, limits.pixels * kUsualMostSteps);
-    limits.images_per_tenant = given_or(queued_images_per_tenant_, limits.images);
+    // The last quarter is for others, but a request of the largest kind has room.
+    const int64_t share = std::max<int64_t>(limits.images * 3 / 4, options_.rules.max_images);
+    limits.images_per_tenant = given_or(queued_images_per_tenant_, std::min(share, limits.images));
   }
 
   // Where a wrong value may come from the environment, says so: the flag's name alone would
@@ -114,10 +116,10 @@ class OptionsParser {
     return app_.add_option(flag, value, help)->envname(variable)->capture_default_str();
   }
 
-  // A choice of which this server has only some; the others are refused by name.
-  void AddChoice(const std::string& flag, std::string& value, std::vector<std::string> built,
+  // A choice by name.
+  void AddChoice(const std::string& flag, std::string& value, std::vector<std::string> names,
                  const std::string& help) {
-    Add(flag, value, help)->check(CLI::IsMember(std::move(built)));
+    Add(flag, value, help)->check(CLI::IsMember(std::move(names)));
   }
 
   void AddServing() {
@@ -159,7 +161,7 @@ class OptionsParser {
         ->default_str("")
         ->check(CLI::Range(int64_t{1}, int64_t{1} << 58));
     Add("--max-queued-images-per-tenant", queued_images_per_tenant_,
-        "Images of one caller's address that may wait; absent: max-queued-images")
+        "Images of one caller's address that may wait; absent: three quarters of max-queued-images")
         ->default_str("")
         ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}));
     Add("--max-pixels", options_.rules.max_pixels, "Pixels of one image")

@@ -68,7 +68,7 @@ TEST_F(MetricsTest, EveryLabelSetExistsAtZeroFromTheStart) {
     expected[absl::StrCat("darkroom_request_duration_seconds method=GenerateImages outcome=",
                           outcome)] = 0;
   }
-  for (const char* reason : {"invalid", "queue_full", "deadline", "draining"}) {
+  for (const char* reason : {"invalid", "queue_full", "tenant", "deadline", "draining"}) {
     expected[absl::StrCat("darkroom_rejected_total reason=", reason)] = 0;
   }
   EXPECT_EQ(Collect(), expected);
@@ -110,6 +110,8 @@ INSTANTIATE_TEST_SUITE_P(
         Answer{WithReason(absl::NotFoundError("x"), kReasonModelNotFound), "NOT_FOUND", "error",
                "invalid"},
         Answer{absl::ResourceExhaustedError("x"), "RESOURCE_EXHAUSTED", "shed", "queue_full"},
+        Answer{WithReason(absl::ResourceExhaustedError("x"), kReasonTenantQueueFull),
+               "RESOURCE_EXHAUSTED", "shed", "tenant"},
         Answer{WithReason(absl::ResourceExhaustedError("memory"), kReasonDeviceOutOfMemory),
                "RESOURCE_EXHAUSTED", "shed", ""},
         Answer{absl::DeadlineExceededError("x"), "DEADLINE_EXCEEDED", "error", "deadline"},

@@ -12,6 +12,7 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::IsEmpty;
 
 // An environment variable for as long as this lives.
 class ScopedVariable {
@@ -98,6 +99,28 @@ TEST(ServerOptionsTest, QueuedPixelsFollowFromTheImagesUnlessGiven) {
   EXPECT_EQ(largest.batch.limits.pixels, int64_t{1'000'000} << 28);
 }
 
+TEST(ServerOptionsTest, BatchingIsContinuousUnlessStaticIsWanted) {
+  EXPECT_EQ(ParseGood({}).batch.mode, BatchingMode::kContinuous);
+  EXPECT_EQ(ParseGood({"--batching", "static"}).batch.mode, BatchingMode::kStatic);
+  EXPECT_EQ(ParseGood({"--batching", "continuous"}).batch.mode, BatchingMode::kContinuous);
+}
+
+TEST(ServerOptionsTest, BitsPadPassesToTheLargestBatch) {
+  EXPECT_THAT(ParseGood({}).batch.padded_sizes, IsEmpty());
+  EXPECT_THAT(ParseGood({"--determinism", "bits", "--max-batch-size", "5"}).batch.padded_sizes,
+              ElementsAre(5));
+}
+
+TEST(ServerOptionsTest, QueuedWorkAndATenantsShareFollowFromTheQueueUnlessGiven) {
+  const QueueLimits limits =
+      ParseGood({"--max-queued-images", "3", "--max-queued-pixels", "7000"}).batch.limits;
+  EXPECT_EQ(limits.pixel_steps, 7000 * 50);
+  EXPECT_EQ(limits.images_per_tenant, 3);  // A request may ask for as many.
+  EXPECT_EQ(ParseGood({}).batch.limits.images_per_tenant, 192);
+  EXPECT_EQ(ParseGood({"--max-queued-pixel-steps", "77"}).batch.limits.pixel_steps, 77);
+  EXPECT_EQ(ParseGood({"--max-queued-images-per-tenant", "2"}).batch.limits.images_per_tenant, 2);
+}
+
 TEST(ServerOptionsTest, HelpAndVersionEndWellAndUnknownFlagsDoNot) {
   EXPECT_EQ(ParseBad({"--help"}).code, 0);
   EXPECT_EQ(ParseBad({"--version"}).code, 0);
@@ -148,6 +171,8 @@ INSTANTIATE_TEST_SUITE_P(Values, BadValueTest,
                              {"--max-batch-size", "x"},
                              {"--max-queued-images", "0"},
                              {"--max-queued-pixels", "0"},
+                             {"--max-queued-pixel-steps", "0"},
+                             {"--max-queued-images-per-tenant", "0"},
                              {"--max-pixels", "63"},
                              {"--max-images-per-request", "1025"},
                              {"--threads", "-1"},
