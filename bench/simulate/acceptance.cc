@@ -1,7 +1,5 @@
 #include "bench/simulate/acceptance.h"
 
-#include <vector>
-
 #include "absl/strings/str_cat.h"
 #include "bench/simulate/contest.h"
 
@@ -63,10 +61,21 @@ class Acceptance {
     AtMost(d, "misses", &Figures::misses, 0.75);
     AtMost(d, "mean slowdown of HIGH", &Figures::mean_slowdown, 0.60, is_high);
     AtMost(d, "mean slowdown of small tenants", &Figures::mean_slowdown, 0.80, is_small);
-    contest.mix = MixNamed("flood");
+    // Nobody of these drops out of the comparison.
+    const auto without_deadline = [](const CallerFilter& filter) {
+      return [filter](const Caller& c) {
+        return c.request.deadline == absl::InfiniteFuture() && filter(c);
+      };
+    };
+    AtMost(d, "mean slowdown of HIGH without deadlines", &Figures::mean_slowdown, 0.60,
+           without_deadline(is_high));
+    AtMost(d, "mean slowdown of small tenants without deadlines", &Figures::mean_slowdown, 0.80,
+           without_deadline(is_small));
+    contest.mix = MixesByName().at("flood");
     contest.arrivals.load = 1.5;
     const Figures flood = sim::Run(contest, Policy::kDarkroom).Summary(is_small);
     report_({"flood 1.5: mean slowdown of small tenants", flood.mean_slowdown, 7});
+    report_({"flood 1.5: share of small tenants' requests without room", flood.refused, 0.01});
   }
 
   void Overload() {
@@ -100,6 +109,12 @@ class Acceptance {
       contest.jitter = 0.1;
       Compare(contest, absl::StrCat("A ", load, ", times learned, 10 % jitter"), 1.05);
     }
+    for (const double load : {0.8, 0.9}) {
+      Contest contest = MakeContest("H", load);
+      contest.learns = true;
+      contest.jitter = 0.2;
+      Compare(contest, absl::StrCat("H ", load, ", times learned, 20 % jitter"), 0.9);
+    }
   }
 
  private:
@@ -109,7 +124,7 @@ class Acceptance {
   };
 
   Contest MakeContest(const std::string& mix, double load) const {
-    Contest contest = {.mix = MixNamed(mix)};
+    Contest contest = {.mix = MixesByName().at(mix)};
     contest.arrivals = {.load = load, .requests = requests_};
     return contest;
   }

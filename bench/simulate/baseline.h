@@ -8,8 +8,7 @@
 
 namespace darkroom::sim {
 
-// The usual ways to batch, written without any of the batcher's code. All take rows in the order of
-// their arrival and decode a finished row at once.
+// Which of the usual ways to batch.
 struct BaselineRule {
   int max_batch_size = 8;
   // Rows of the oldest row's key join at every step ("greedy"); else a batch runs to completion.
@@ -19,6 +18,8 @@ struct BaselineRule {
   size_t max_queued = SIZE_MAX;
 };
 
+// The usual ways to batch, written without any of the batcher's code. All take rows in the order of
+// their arrival and decode a finished row at once.
 class Baseline final : public Contender {
  public:
   Baseline(const BaselineRule& rule, const DeviceTimes& times) : rule_(rule), times_(times) {}

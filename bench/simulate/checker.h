@@ -50,6 +50,7 @@ class Checker final : public Watcher {
   struct Request {
     BatchRequest request;
     int device = 0;
+    bool may_be_probe = false;  // Its deadline may be taken on trust.
     absl::Time arrival;
     bool cancelled = false;
     double tenant_work = 0;   // Seconds of its tenant's rows when it came.
@@ -57,13 +58,26 @@ class Checker final : public Watcher {
     std::vector<RowId> rows;
   };
 
+  struct DeviceState {
+    bool busy = false;
+    absl::Time idle_since = absl::InfinitePast();
+    std::map<int64_t, absl::Time> last_calls;  // By the area of the key.
+    // Started in the last call, and nobody came or went since: the next pass has them.
+    std::vector<RowId> just_started;
+  };
+
   void Expect(bool holds, const std::string& promise, RowId row);
   void ExpectRoom(int device, const Caller& caller, const absl::Status& status);
-  void ExpectOrder(int device, std::span<const RowId> rows);
+  void ExpectCallable(int device, CallKind kind, std::span<const RowId> rows, bool is_retry);
+  void ExpectInTime(std::span<const RowId> rows, absl::Time now);
+  void ExpectStart(int device, std::span<const RowId> rows);
+  void ExpectStep(int device, std::span<const RowId> rows);
+  void ExpectPrefix(int device, std::span<const RowId> rows, bool of_waiting);
   void ExpectWorthIt(int device, const Caller& caller);
   double Solo(const RowState& row) const;
   double OwnWork(const Request& request) const;
   double Due(const Request& request) const;
+  static double PrioritySeconds(const BatchRequest& request);
   std::vector<const RowState*> Present(int device) const;
   void CountAhead(const Request& arrived);
   void ExpectBound(const Request& request, absl::Time now);
@@ -74,7 +88,7 @@ class Checker final : public Watcher {
   std::map<RowId, Request> requests_;  // All that were accepted.
   std::unordered_map<RowId, RowState> rows_;
   std::map<RowId, RowState*> present_;  // Those not answered.
-  std::unordered_map<int, bool> busy_;
+  std::unordered_map<int, DeviceState> devices_;
   absl::Duration longest_call_ = absl::ZeroDuration();
   absl::Duration lost_ = absl::ZeroDuration();  // In calls that failed.
   std::vector<std::string> violations_;

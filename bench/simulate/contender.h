@@ -12,7 +12,7 @@
 
 namespace darkroom::sim {
 
-// Who decides what a simulated device does: as Planner, which is one.
+// Who decides what a simulated device does, with Planner's methods.
 class Contender {
  public:
   virtual ~Contender() = default;

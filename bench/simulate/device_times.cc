@@ -5,10 +5,9 @@
 namespace darkroom::sim {
 namespace {
 
-constexpr int kObservations = 15;  // Enough for a cost model to believe them.
+constexpr int kObservations = 40;  // Enough for a cost model to believe them.
 
-// Seconds of a UNet sample and of an image's decoding; by area between the sizes that were
-// measured.
+// Seconds of a UNet sample and of an image's decoding; other sizes by their area.
 double SampleSeconds(const BatchKey& key) {
   if (key == kMedium) return 0.00703;
   if (key == kSmall) return 0.00307;
@@ -29,6 +28,7 @@ int DeviceTimes::Padded(int samples) const {
 }
 
 double DeviceTimes::Of(CallKind kind, const BatchKey& key, int size) const {
+  if (measured) return measured->Of(kind, key, kind == CallKind::kStep ? Padded(size) : size);
   switch (kind) {
     case CallKind::kStart: return start_fixed + start_row * size;
     case CallKind::kStep: return step_fixed + step_scale * SampleSeconds(key) * Padded(size);
@@ -62,15 +62,16 @@ double DeviceTimes::Work(const BatchRequest& request, int max_batch_size) const 
 CostModel DeviceTimes::Learned(const std::vector<BatchKey>& keys, int max_batch_size) const {
   CostModel model;
   model.PadTo(padded_sizes);
+  const auto teach = [&](CallKind kind, const BatchKey& key, int size) {
+    for (int i = 0; i < kObservations; ++i) model.Observe(kind, key, size, Of(kind, key, size));
+  };
   for (const BatchKey& key : keys) {
-    for (int i = 0; i < kObservations; ++i) {
-      for (const CallKind kind : {CallKind::kStart, CallKind::kFinish}) {
-        for (const int rows : {1, max_batch_size})
-          model.Observe(kind, key, rows, Of(kind, key, rows));
-      }
-      for (int samples = 1; samples <= 2 * max_batch_size; ++samples) {
-        model.Observe(CallKind::kStep, key, samples, Of(CallKind::kStep, key, samples));
-      }
+    for (int rows = 1; rows <= max_batch_size; ++rows) {
+      teach(CallKind::kStart, key, rows);
+      teach(CallKind::kFinish, key, rows);
+    }
+    for (int samples = 1; samples <= 2 * max_batch_size; ++samples) {
+      teach(CallKind::kStep, key, samples);
     }
   }
   return model;

@@ -1,10 +1,12 @@
 #ifndef DARKROOM_BENCH_SIMULATE_DEVICE_TIMES_H_
 #define DARKROOM_BENCH_SIMULATE_DEVICE_TIMES_H_
 
+#include <memory>
 #include <vector>
 
 #include "batcher/cost_model.h"
 #include "batcher/row.h"
+#include "bench/simulate/measured_times.h"
 
 namespace darkroom::sim {
 
@@ -17,6 +19,8 @@ struct DeviceTimes {
   double start_row = 0.001;
   double finish_fixed = 0.005;
   std::vector<int> padded_sizes;  // As in BatchOptions.
+  // Where there are any, they take the place of all of the above but padding.
+  std::shared_ptr<const MeasuredTimes> measured;
 
   // Seconds of a call. `size` is its rows or, for a step, its UNet samples.
   double Of(CallKind kind, const BatchKey& key, int size) const;

@@ -28,7 +28,9 @@ void FigureWatcher::Begin(std::span<const Caller> callers) {
 }
 
 void FigureWatcher::OnSubmit(int, const Caller& caller, const absl::Status& status) {
-  outcomes_[by_row_.at(IdOf(caller.request))].failed = !status.ok();
+  Outcome& outcome = outcomes_[by_row_.at(IdOf(caller.request))];
+  outcome.failed = !status.ok();
+  outcome.refused = absl::IsResourceExhausted(status);
 }
 
 void FigureWatcher::OnCancel(RowId request, absl::Time) {
@@ -43,22 +45,17 @@ void FigureWatcher::OnReturn(int, CallKind, std::span<const RowId>, absl::Time b
   run_end_ = now;
 }
 
-void FigureWatcher::OnCall(int, CallKind kind, std::span<const RowId> rows, absl::Time now, bool) {
-  if (kind == CallKind::kStep) {
-    ++passes_;
-    rows_in_passes_ += static_cast<int64_t>(rows.size());
-  }
-  for (const RowId row : rows) {
-    Outcome& outcome = outcomes_[by_row_.at(row)];
-    if (outcome.started) continue;
-    outcome.started = true;
-    outcome.wait = absl::ToDoubleSeconds(now - outcome.caller.arrival);
-  }
+void FigureWatcher::OnCall(int, CallKind kind, std::span<const RowId> rows, absl::Time, bool) {
+  if (kind != CallKind::kStep) return;
+  ++passes_;
+  rows_in_passes_ += static_cast<int64_t>(rows.size());
 }
 
 void FigureWatcher::OnEnd(int, RowId row, absl::Time now, const absl::Status& status) {
   Outcome& outcome = outcomes_[by_row_.at(row)];
   outcome.failed |= !status.ok();
+  // The queue's refusals come with OnSubmit.
+  outcome.broken |= absl::IsInternal(status) || absl::IsResourceExhausted(status);
   outcome.end = now;
   --outcome.rows_left;
 }
@@ -67,12 +64,13 @@ Figures FigureWatcher::Summary(const CallerFilter& filter) const {
   Figures figures;
   std::vector<double> latencies;
   double slowdown = 0, offered = 0, done = 0;
-  int with_deadline = 0, missed = 0;
+  int with_deadline = 0, missed = 0, refused = 0, broken = 0;
   for (const Outcome& outcome : outcomes_) {
     if (!outcome.counts || (filter && !filter(outcome.caller))) continue;
     ++figures.requests;
-    figures.longest_wait = std::max(figures.longest_wait, outcome.wait);
+    refused += outcome.refused;
     if (outcome.cancelled) continue;
+    broken += outcome.broken;
     const absl::Time deadline = outcome.caller.request.deadline;
     const bool in_time = !outcome.failed && outcome.end <= deadline;
     offered += outcome.caller.work;
@@ -90,6 +88,8 @@ Figures FigureWatcher::Summary(const CallerFilter& filter) const {
   figures.mean_slowdown = slowdown / std::max<size_t>(latencies.size(), 1);
   figures.misses = static_cast<double>(missed) / std::max(with_deadline, 1);
   figures.goodput = offered == 0 ? 0 : done / offered;
+  figures.refused = static_cast<double>(refused) / std::max(figures.requests, 1);
+  figures.broken = static_cast<double>(broken) / std::max(figures.requests, 1);
   figures.mean_batch = static_cast<double>(rows_in_passes_) / std::max<int64_t>(passes_, 1);
   figures.busy = time_ == 0 ? 0 : busy_ / time_;
   return figures;

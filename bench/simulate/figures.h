@@ -15,11 +15,12 @@ struct Figures {
   int requests = 0;  // Without the first twentieth of a run, which finds the devices empty.
   double p50 = 0, p99 = 0, p999 = 0;  // Seconds.
   double mean_slowdown = 0;
-  double misses = 0;        // Share of requests with deadlines that were not kept.
-  double goodput = 0;       // Work done in time, of the work asked for.
-  double mean_batch = 0;    // Rows in a pass.
-  double busy = 0;          // Devices at work, on average.
-  double longest_wait = 0;  // For a first call, seconds.
+  double misses = 0;      // Share of requests with deadlines that were not kept.
+  double goodput = 0;     // Work done in time, of the work asked for.
+  double refused = 0;     // Share of requests that found no room.
+  double broken = 0;      // Share of requests that a fault of the device ended.
+  double mean_batch = 0;  // Rows in a pass.
+  double busy = 0;        // Devices at work, on average.
 };
 
 using CallerFilter = std::function<bool(const Caller&)>;
@@ -49,9 +50,9 @@ class FigureWatcher final : public Watcher {
     size_t rows_left = 0;
     bool cancelled = false;
     bool failed = false;
-    bool started = false;
+    bool refused = false;
+    bool broken = false;  // By a fault of the device.
     absl::Time end;
-    double wait = 0;
   };
 
   std::vector<Outcome> outcomes_;

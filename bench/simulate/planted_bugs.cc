@@ -1,7 +1,8 @@
 #include "bench/simulate/planted_bugs.h"
 
 #include <algorithm>
-#include <utility>
+#include <map>
+#include <set>
 
 namespace darkroom::sim {
 namespace {
@@ -19,9 +20,16 @@ BatchOptions WithLongerQueue(BatchOptions options) {
 class Buggy final : public Contender {
  public:
   Buggy(Bug bug, const BatchOptions& options, const DeviceProfile& profile)
-      : bug_(bug), good_(bug == Bug::kQueueTooLong ? WithLongerQueue(options) : options, profile) {}
+      : bug_(bug),
+        is_static_(options.mode == BatchingMode::kStatic),
+        good_(bug == Bug::kQueueTooLong ? WithLongerQueue(options) : options, profile) {}
 
-  absl::Status Submit(absl::Time now, const BatchRequest& request) override {
+  absl::Status Submit(absl::Time now, const BatchRequest& submitted) override {
+    BatchRequest request = submitted;
+    if (request.deadline < absl::InfiniteFuture()) {
+      if (bug_ == Bug::kRefusesInVain) return absl::DeadlineExceededError("");
+      if (bug_ == Bug::kKeepsLateRows) request.deadline = absl::InfiniteFuture();
+    }
     absl::Status status = good_.Submit(now, request);
     if (!status.ok()) return status;
     for (const Row& row : request.rows) rows_[row.id] = {request.key, row.steps};
@@ -107,6 +115,19 @@ class Buggy final : public Contender {
       case Bug::kStartsTwice:
         if (step) decision.action = Action::kStart;
         return;
+      case Bug::kTwiceInAPass:
+        if (step) rows.push_back(rows.front());
+        return;
+      case Bug::kStartsOutOfOrder:
+        if (const RowId other = decision.action == Action::kStart ? LastWaiting(rows) : 0) {
+          rows = {other};
+        }
+        return;
+      case Bug::kJoinsStatic:
+        if (const RowId other = step && is_static_ ? LastWaiting(rows) : 0) {
+          decision = {.action = Action::kStart, .rows = {other}};
+        }
+        return;
       default: return;
     }
   }
@@ -126,7 +147,19 @@ class Buggy final : public Contender {
     return 0;
   }
 
+  // The row of the same key that came last, if it has not started and is not among these; else 0.
+  RowId LastWaiting(const std::vector<RowId>& rows) const {
+    const BatchKey& key = rows_.at(rows.front()).key;
+    for (auto row = rows_.rbegin(); row != rows_.rend(); ++row) {
+      if (row->second.key != key) continue;
+      const bool is_in = std::find(rows.begin(), rows.end(), row->first) != rows.end();
+      return is_in || started_.contains(row->first) ? 0 : row->first;
+    }
+    return 0;
+  }
+
   const Bug bug_;
+  const bool is_static_;
   PlannerContender good_;
   std::map<RowId, Facts> rows_;
   std::set<RowId> started_;

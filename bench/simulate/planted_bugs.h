@@ -1,9 +1,7 @@
 #ifndef DARKROOM_BENCH_SIMULATE_PLANTED_BUGS_H_
 #define DARKROOM_BENCH_SIMULATE_PLANTED_BUGS_H_
 
-#include <map>
 #include <memory>
-#include <set>
 
 #include "batcher/batch_options.h"
 #include "bench/simulate/contender.h"
@@ -24,7 +22,11 @@ enum class Bug {
   kFinishesTooEarly,  // A row is decoded before its last step.
   kStartsTwice,       // A row is started again.
   kQueueTooLong,      // The queue takes more than its bound.
-  kCount
+  kKeepsLateRows,     // Rows go on though they are late.
+  kTwiceInAPass,      // A row is in a pass twice.
+  kStartsOutOfOrder,  // A row is started before those that are due earlier.
+  kRefusesInVain,     // Who has a deadline is refused.
+  kJoinsStatic        // A row joins a static batch.
 };
 
 // Darkroom's batcher with the bug, which shows at some point of most runs that give it a chance.

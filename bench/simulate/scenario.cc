@@ -1,6 +1,6 @@
 #include "bench/simulate/scenario.h"
 
-#include <algorithm>
+#include <map>
 #include <memory>
 #include <random>
 
@@ -19,12 +19,18 @@ class ScenarioDrawer {
     scenario.options = DrawOptions();
     scenario.device = DrawDevice(scenario.options);
     scenario.devices = Chance(0.2) ? Int(2, 4) : 1;
-    const Arrivals arrivals = {.load = Real(0.2, 2.5),
-                               .burst_factor = Chance(0.3) ? 3.0 : 1.0,
-                               .requests = Int(3, 40),
-                               .devices = scenario.devices};
-    scenario.callers = sim::Draw(DrawMix(), arrivals, scenario.device.times,
-                                 scenario.options.max_batch_size, random_());
+    Arrivals arrivals = {.load = Real(0.2, 2.5),
+                         .burst_factor = Chance(0.3) ? 3.0 : 1.0,
+                         .requests = Int(3, 40),
+                         .devices = scenario.devices};
+    Mix mix = DrawMix();
+    if (Chance(0.02)) {  // So long and full that who is overtaken for ever is seen.
+      arrivals.load = Real(1.2, 2.5);
+      arrivals.requests = Int(200, 400);
+      mix.steps = {{1, Int(1, 4)}};
+    }
+    scenario.callers =
+        sim::Draw(mix, arrivals, scenario.device.times, scenario.options.max_batch_size, random_());
     AddPoison(scenario);
     return scenario;
   }
@@ -65,6 +71,10 @@ class ScenarioDrawer {
                     .finish_fixed = Real(0, 0.02),
                     .padded_sizes = options.padded_sizes};
     device.believed = device.times;
+    if (Chance(0.2)) {
+      device.believed.step_fixed *= Real(0.3, 3);
+      device.believed.step_scale *= Real(0.3, 3);
+    }
     device.jitter = Chance(0.3) ? 0.2 : 0;
     device.learns = Chance(0.2);
     if (Chance(0.15)) device.faults.memory = kLarge.area() * Int(0, 6) + kSmall.area();

@@ -131,10 +131,7 @@ class Simulation {
         End(device, decision.rows, decision.reason);
         continue;
       }
-      const CallKind kind = decision.action == Action::kStart  ? CallKind::kStart
-                            : decision.action == Action::kStep ? CallKind::kStep
-                                                               : CallKind::kFinish;
-      state.to_call.push_back({kind, decision.rows});
+      state.to_call.push_back({KindOf(decision.action), decision.rows});
     }
   }
 

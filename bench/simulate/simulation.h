@@ -2,7 +2,6 @@
 #define DARKROOM_BENCH_SIMULATE_SIMULATION_H_
 
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <set>
 #include <span>

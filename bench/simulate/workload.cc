@@ -1,7 +1,5 @@
 #include "bench/simulate/workload.h"
 
-#include <cstdio>
-#include <cstdlib>
 #include <random>
 
 #include "absl/strings/str_cat.h"
@@ -11,7 +9,6 @@ namespace {
 
 constexpr double kBurstSeconds = 10;
 constexpr double kCalmSeconds = 40;
-constexpr double kCalmFactor = 0.5;
 
 class Drawer {
  public:
@@ -25,7 +22,7 @@ class Drawer {
     return std::exponential_distribution<double>(1 / mean)(random_);
   }
 
-  // A caller that came at time 0, or the epoch.
+  // A caller whose arrival is still to be drawn.
   Caller DrawCaller() {
     Caller caller;
     BatchRequest& request = caller.request;
@@ -97,12 +94,14 @@ std::vector<Caller> Draw(const Mix& mix, const Arrivals& arrivals, const DeviceT
   }
   const double mean_gap = work / arrivals.requests / arrivals.load / arrivals.devices;
   const bool bursts = arrivals.burst_factor > 1;
+  const double calm_factor =
+      (kBurstSeconds + kCalmSeconds - kBurstSeconds * arrivals.burst_factor) / kCalmSeconds;
   bool burst = false;
   double now = 0;
   double change = bursts ? drawer.Exponential(kCalmSeconds) : 0;
   for (Caller& caller : callers) {
     double gap = drawer.Exponential(mean_gap);
-    if (bursts) gap /= burst ? arrivals.burst_factor : kCalmFactor;
+    if (bursts) gap /= burst ? arrivals.burst_factor : calm_factor;
     now += gap;
     if (bursts && now >= change) {
       burst = !burst;
@@ -113,31 +112,33 @@ std::vector<Caller> Draw(const Mix& mix, const Arrivals& arrivals, const DeviceT
   return callers;
 }
 
-Mix MixNamed(const std::string& name) {
-  const std::vector<Choice<int>> mixed_steps = {{0.7, 20}, {0.2, 30}, {0.1, 50}};
-  const std::vector<Choice<BatchKey>> mixed_keys = {{0.6, kLarge}, {0.2, kMedium}, {0.2, kSmall}};
-  const std::vector<Choice<int>> mixed_images = {{0.75, 1}, {0.12, 2}, {0.09, 4}, {0.04, 8}};
-  if (name == "A") return {};
-  if (name == "A512") return {.keys = {{1, kSmall}}};
-  if (name == "B") return {.steps = mixed_steps};
-  if (name == "C") return {.keys = mixed_keys};
-  if (name == "BC") return {.keys = mixed_keys, .steps = mixed_steps};
-  if (name == "M") return {.images = mixed_images};
-  if (name == "H") return {.steps = {{0.5, 4}, {0.4, 20}, {0.1, 50}}};
-  Mix everything = {.keys = mixed_keys,
-                    .steps = mixed_steps,
-                    .images = mixed_images,
-                    .unguided = 0.15,
-                    .high = 0.2,
-                    .cancelled = 0.05,
-                    .deadlines = 0.5,
-                    .tenants = 10,
-                    .heavy_tenant = 0.5};
-  if (name == "D") return everything;
-  everything.heavy_tenant = 0.9;
-  if (name == "flood") return everything;
-  std::fprintf(stderr, "no mix is called %s\n", name.c_str());
-  std::exit(2);
+const std::map<std::string, Mix>& MixesByName() {
+  static const auto& mixes = *new std::map<std::string, Mix>([] {
+    const std::vector<Choice<int>> steps = {{0.7, 20}, {0.2, 30}, {0.1, 50}};
+    const std::vector<Choice<BatchKey>> keys = {{0.6, kLarge}, {0.2, kMedium}, {0.2, kSmall}};
+    const std::vector<Choice<int>> images = {{0.75, 1}, {0.12, 2}, {0.09, 4}, {0.04, 8}};
+    const Mix everything = {.keys = keys,
+                            .steps = steps,
+                            .images = images,
+                            .unguided = 0.15,
+                            .high = 0.2,
+                            .cancelled = 0.05,
+                            .deadlines = 0.5,
+                            .tenants = 10,
+                            .heavy_tenant = 0.5};
+    Mix flood = everything;
+    flood.heavy_tenant = 0.9;
+    return std::map<std::string, Mix>{{"A", {}},
+                                      {"A512", {.keys = {{1, kSmall}}}},
+                                      {"B", {.steps = steps}},
+                                      {"BC", {.keys = keys, .steps = steps}},
+                                      {"C", {.keys = keys}},
+                                      {"D", everything},
+                                      {"H", {.steps = {{0.5, 4}, {0.4, 20}, {0.1, 50}}}},
+                                      {"M", {.images = images}},
+                                      {"flood", flood}};
+  }());
+  return mixes;
 }
 
 }  // namespace darkroom::sim

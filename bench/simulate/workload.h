@@ -2,6 +2,7 @@
 #define DARKROOM_BENCH_SIMULATE_WORKLOAD_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -37,8 +38,9 @@ struct Mix {
 
 // How requests come: Poisson, now and then in bursts.
 struct Arrivals {
-  double load = 0.8;        // 1: as much as the devices can do in full batches.
-  double burst_factor = 1;  // Rate in a burst; the rest of the time it is half the mean.
+  double load = 0.8;  // 1: as much as the devices can do in full batches.
+  // Rate in a burst, of the mean; the calm between bursts makes up for it. From 1 to below 5.
+  double burst_factor = 1;
   int requests = 20'000;
   int devices = 1;
 };
@@ -56,8 +58,11 @@ struct Caller {
 std::vector<Caller> Draw(const Mix& mix, const Arrivals& arrivals, const DeviceTimes& times,
                          int max_batch_size, uint64_t seed);
 
-// The mixes of docs/batching.md by name: A, A512, B, C, BC, M, H, D, flood; exits on another.
-Mix MixNamed(const std::string& name);
+// The mixes by name: A, equal images of 1024 pixels a side and 20 steps; A512, as A of 512 pixels;
+// B, of 20, 30 and 50 steps; C, of three sizes; BC, both; M, of one to eight images a request; H,
+// of 4, 20 and 50 steps; D, all of these with priorities, deadlines, cancellations and tenants, one
+// of which sends half of the requests; flood, as D with one that sends nine in ten.
+const std::map<std::string, Mix>& MixesByName();
 
 }  // namespace darkroom::sim
 
