@@ -1,7 +1,8 @@
 # The two commands are `make demo` and `make test`; `make help` lists the others.
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test tsan bench parity parity-full lint format install clean
+.PHONY: help build demo test tsan bench bench-mixed simulate parity parity-full lint format install \
+  clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -22,9 +23,21 @@ tsan:  ## Build batcher/ and its tests under ThreadSanitizer and run them, as in
 	@tools/setup tsan
 	@tests/thread_sanitizer_test.sh .
 
-bench: build  ## Images a second, together against in turn
-	@tools/build without-tests batch_gain
+bench:  ## Images a second, together against in turn; then the batcher's own speed
+	@tools/setup bench
+	@tools/build without-tests batch_gain batcher_speed
 	@build/release/bench/batch_gain models/emoji
+	@taskset 1 build/release/bench/batcher_speed
+
+bench-mixed:  ## Continuous against static batching over a socket, into bench/results: 10 minutes
+	@tools/setup test
+	@tools/build without-tests darkroom-server
+	@.venv/bin/python bench/mixed_steps.py bench/results/$$(date +%F)-mixed-steps-cpu.md
+
+simulate:  ## The batcher in virtual time: what it must reach, and the plots: 5 minutes
+	@tools/setup bench
+	@tools/build without-tests simulate call_times
+	@bench/simulate/run bench/results/$$(date +%F)-simulation.md
 
 parity:  ## A longer comparison with diffusers, written to docs/parity.md
 	@tools/setup test

@@ -239,18 +239,18 @@ def dependencies(heading):
 
 
 def test_debian_packages_have_their_reasons():
-    lists = [REPOSITORY / "tools" / f"packages-{kind}.txt" for kind in ("build", "test")]
+    lists = [REPOSITORY / "tools" / f"packages-{kind}.txt" for kind in ("build", "test", "bench")]
     lines = [line.partition("#")[0] for path in lists for line in path.read_text().splitlines()]
     assert set(dependencies("Debian package")) == set(" ".join(lines).split())
 
 
 def test_python_packages_have_their_reasons_and_pins():
     pins = {}
-    for kind in ("torch", "test"):
+    for kind in ("torch", "test", "bench"):
         text = (REPOSITORY / f"tools/requirements-{kind}.txt").read_text()
         pins[kind] = dict(re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE))
     named = dependencies("Python package")
-    pinned = pins["torch"] | pins["test"]
+    pinned = pins["torch"] | pins["test"] | pins["bench"]
     assert named == {name: pinned.get(name) for name in named}
     assert set(named) >= set(pins["torch"]) | imported_distributions()
 
