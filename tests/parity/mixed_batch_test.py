@@ -81,7 +81,7 @@ def test_eight_rows_that_differ_in_every_field_equal_single_runs():
             continue
         values = {repr(getattr(row, field.name)) for row in rows}
         assert len(values) > 1, f"{field.name} is the same in all rows"
-    with LiveServer("--batch-window", "500ms", model=EMBEDDED) as server:
+    with LiveServer("--batching", "static", "--batch-window", "500ms", model=EMBEDDED) as server:
         together = generate(server, rows)
         assert server.metric("darkroom_batch_size_images_bucket", le="6") < server.metric(
             "darkroom_batch_size_images_count"

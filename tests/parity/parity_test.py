@@ -28,7 +28,8 @@ SEED = int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrand
 ROUNDS = int(os.environ.get("DARKROOM_PARITY_ROUNDS") or 1)
 pytestmark = pytest.mark.timeout(300 * ROUNDS)
 # Long enough for a group sent at once to meet; a lone request waits it out.
-WINDOW = "300ms"
+# Static, so that what is sent together is made together.
+FLAGS = ("--batching", "static", "--batch-window", "300ms")
 MIN_MOVED_SHARE = 0.01
 
 
@@ -56,7 +57,7 @@ def checkpoint(request, tmp_path_factory) -> Iterator[Checkpoint]:
     if request.param != EMBEDDED.name:
         folder = tmp_path_factory.mktemp("checkpoint") / request.param
         make_checkpoint(SPECS[request.param], folder, tokenizers=EMBEDDED)
-    with LiveServer("--batch-window", WINDOW, model=folder) as server:
+    with LiveServer(*FLAGS, model=folder) as server:
         yield Checkpoint(request.param, server, Oracle(folder))
 
 

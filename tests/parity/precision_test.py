@@ -24,7 +24,8 @@ pytestmark = pytest.mark.timeout(300)
 
 EMBEDDED = REPOSITORY / "models" / "emoji"
 SEED = int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrandbits(32))
-WINDOW = "300ms"
+# Static, so that what is sent together is made together.
+FLAGS = ("--batching", "static", "--batch-window", "300ms")
 MAX_ERROR_RATIO = 1.25
 HALF_MAX = 65504
 
@@ -54,7 +55,7 @@ def folder(request, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module", params=["float16", "bfloat16"])
 def precision(request, folder):
     exact, rounded = Oracle(folder), Oracle(folder, getattr(torch, request.param))
-    flags = ("--batch-window", WINDOW, "--dtype", request.param)
+    flags = (*FLAGS, "--dtype", request.param)
     with LiveServer(*flags, model=folder) as server:
         yield Precision(folder.name, request.param, server, exact, rounded)
 
@@ -122,7 +123,7 @@ def test_image_that_overflows_its_decoder_is_decoded_again_in_float32(loud_decod
     ]
     images = {}
     for vae_dtype in ("float16", "float32"):
-        flags = ("--batch-window", WINDOW, "--dtype", "float16", "--vae-dtype", vae_dtype)
+        flags = (*FLAGS, "--dtype", "float16", "--vae-dtype", vae_dtype)
         with LiveServer(*flags, model=loud_decoder) as server:
             images[vae_dtype] = generate(server, group)
             retries = server.metric("darkroom_nan_retries_total")

@@ -60,6 +60,14 @@ def test_full_queue_refuses_at_once_and_keeps_who_waits():
         assert live.process.wait(60) == 0
 
 
+def test_request_that_never_fits_the_queue_is_invalid_and_not_to_be_retried():
+    with LiveServer("--max-queued-images", "2") as live:
+        failure = expect_failure(lambda: send(live, num_images=3).result())
+        assert (failure.code, failure.retry) == (grpc.StatusCode.INVALID_ARGUMENT, None)
+        assert "num_images" in failure.violations
+        assert "grpc-retry-pushback-ms" not in failure.trailers
+
+
 def test_queue_is_full_by_pixels_too():
     flags = ["--batch-window", "600s", "--lame-duck", "0s"]
     with LiveServer(*flags, "--max-queued-pixels", str(3 * 64 * 64)) as live:
@@ -101,12 +109,13 @@ def test_cancelled_request_leaves_its_batch_while_it_runs():
         assert passed_rows(live) - before < 2 * 150
 
 
-def test_deadline_in_the_queue_costs_no_step_and_no_neighbour():
+def test_deadline_that_cannot_be_kept_costs_no_step_and_no_neighbour():
     with LiveServer("--batch-window", "2s") as live:
         before = passed_rows(live)
         stayer = send(live, seed=1)
         wait_for_queue_depth(live, 1)
-        late = expect_failure(lambda: send(live, seed=2, timeout=0.5).result())
+        request = raw_request(num_inference_steps=150, num_images=4, seed=2)
+        late = expect_failure(lambda: live.stub.GenerateImages(request, timeout=0.5))
         assert late.code == grpc.StatusCode.DEADLINE_EXCEEDED
         reply = stayer.result()
         assert reply.images[0].seed == 1

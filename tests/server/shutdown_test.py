@@ -134,7 +134,10 @@ def test_request_after_the_lame_duck_is_refused_and_accepted_ones_finish():
 def test_drain_timeout_ends_what_cannot_finish():
     flags = ["--batch-window", "0s", "--lame-duck", "0s", "--drain-timeout", "500ms"]
     with LiveServer(*flags, "--max-batch-size", "1") as live:
-        calls = [send(live, seed=seed, num_inference_steps=150) for seed in range(16)]
+        # So much patience that nobody is refused for want of it.
+        calls = [
+            send(live, timeout=3600, seed=seed, num_inference_steps=150) for seed in range(16)
+        ]
         wait_for_live_calls(live, 16)
         live.process.send_signal(signal.SIGTERM)
         codes = [call.code() for call in calls]  # Waits for the answer.
