@@ -85,6 +85,9 @@ inline bool IsGuided(const ImageRequest& request) { return request.guidance_scal
 
 struct ModelInfo {
   std::string id;
+  // Identifies the content of the checkpoint's weights and configurations, whatever folder they are
+  // in: SHA-256, 64 hexadecimal digits.
+  std::string hash;
   std::string device;     // "cpu".
   std::string dtype;      // "float32", "float16" or "bfloat16".
   std::string vae_dtype;  // Likewise.
@@ -137,6 +140,11 @@ class ImageGenerator {
   // The images of rows without steps left, in order. DATA_LOSS when one of them is not a number,
   // also after it was decoded again in float32.
   virtual absl::StatusOr<std::vector<RgbImage>> Finish(std::span<ImageInProgress* const> rows) = 0;
+
+  // About what the row's image will look like, one pixel per latent: what its last step predicted,
+  // without the noise that is left; before the first step, what it begins with. Cheap. DATA_LOSS
+  // when it is not a number.
+  virtual absl::StatusOr<RgbImage> Preview(const ImageInProgress& row) = 0;
 
   // The most bytes of the device's memory that calls of this generator, which `work` makes, held at
   // once beyond what was held before; without what libraries take for themselves.

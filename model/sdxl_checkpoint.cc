@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "model/checkpoint/checkpoint_hash.h"
 #include "model/checkpoint/config_reader.h"
 
 namespace darkroom {
@@ -98,7 +99,10 @@ absl::StatusOr<SdxlCheckpoint> SdxlCheckpoint::Load(const std::string& folder, D
     if (!exact.ok()) return exact.status();
     exact_vae = *std::move(exact);
   }
+  absl::StatusOr<std::string> hash = HashCheckpoint(folder);
+  if (!hash.ok()) return hash.status();
   SdxlCheckpoint checkpoint{.id = FolderName(folder),
+                            .hash = *std::move(hash),
                             .zeros_for_absent_negative = index->zeros_for_absent_negative,
                             .dtype = dtype,
                             .vae_dtype = vae_or_default,

@@ -16,6 +16,7 @@ namespace darkroom {
 // Every part of a Stable Diffusion XL checkpoint folder in the diffusers layout.
 struct SdxlCheckpoint {
   std::string id;                         // The folder's name.
+  std::string hash;                       // See HashCheckpoint.
   bool zeros_for_absent_negative = true;  // force_zeros_for_empty_prompt
   Dtype dtype, vae_dtype;                 // What the networks and the VAE compute in.
   PromptEncoder prompts;

@@ -19,6 +19,7 @@
 #include "model/sampling/sampler.h"
 #include "model/sdxl_checkpoint.h"
 #include "model/sdxl_conditions.h"
+#include "model/vae/latent_preview.h"
 #include "model/vae/rgb.h"
 
 namespace darkroom {
@@ -35,7 +36,8 @@ class SdxlImage final : public ImageInProgress {
   Conditions conditions;
   std::unique_ptr<Sampler> sampler;
   RequestNoise noise;
-  at::Tensor latents;  // [channels, h, w]
+  at::Tensor latents;   // [channels, h, w]
+  at::Tensor denoised;  // Likewise; what the last step took the latents for, without noise.
   double guidance_scale = 1;
   double guidance_rescale = 0;
   bool was_decoded_twice = false;
@@ -54,8 +56,15 @@ struct Sample {
 struct StepResult {
   std::unique_ptr<Sampler> sampler;
   RequestNoise noise;
-  at::Tensor latents;
+  at::Tensor denoised, latents;
 };
+
+bool IsFinite(const at::Tensor& t) { return t.isfinite().all().item<bool>(); }
+
+absl::StatusOr<RgbImage> ToImage(const at::Tensor& pixels) {
+  if (IsFinite(pixels)) return ToRgb(pixels);
+  return absl::DataLossError("the model's output is not a number");
+}
 
 // The edge of model/: runs `work` and turns what torch throws into a status.
 template <typename Work>
@@ -75,10 +84,13 @@ auto CatchTorch(const Work& work) -> decltype(work()) try {
 class SdxlPipeline final : public ImageGenerator {
  public:
   SdxlPipeline(SdxlCheckpoint checkpoint, int padded_rows)
-      : checkpoint_(std::move(checkpoint)), padded_rows_(static_cast<size_t>(padded_rows)) {
+      : checkpoint_(std::move(checkpoint)),
+        preview_(checkpoint_.exact_vae ? *checkpoint_.exact_vae : checkpoint_.vae),
+        padded_rows_(static_cast<size_t>(padded_rows)) {
     const int factor = static_cast<int>(checkpoint_.vae.config().factor());
     const int side = static_cast<int>(checkpoint_.unet.config().sample_size) * factor;
     info_ = {.id = checkpoint_.id,
+             .hash = checkpoint_.hash,
              .device = "cpu",
              .dtype = NameOf(checkpoint_.dtype),
              .vae_dtype = NameOf(checkpoint_.vae_dtype),
@@ -121,6 +133,11 @@ class SdxlPipeline final : public ImageGenerator {
     return CatchTorch([&] { return FinishRows(rows); });
   }
 
+  absl::StatusOr<RgbImage> Preview(const ImageInProgress& row) override {
+    return CatchTorch(
+        [&] { return ToImage(preview_.Decode(static_cast<const SdxlImage&>(row).denoised)); });
+  }
+
   int64_t PeakBytesOf(absl::FunctionRef<void()> work) override {
     return darkroom::PeakBytesOf(work);
   }
@@ -152,6 +169,7 @@ class SdxlPipeline final : public ImageGenerator {
       row->sampler->SkipTo(PassesOf(request, *row->sampler, train_timesteps).begin);
       row->latents = FirstLatents(request, checkpoint_.vae, encoded[i], LatentShape(request),
                                   *row->sampler, row->noise);
+      row->denoised = row->sampler->ScaleModelInput(row->latents);
       row->guidance_scale = request.guidance_scale;
       row->guidance_rescale = request.guidance_rescale;
       rows.push_back(std::move(row));
@@ -212,13 +230,15 @@ class SdxlPipeline final : public ImageGenerator {
     // What throws on the way leaves every row as it was: new state takes its place at the very end.
     std::vector<StepResult> results;
     for (size_t i = 0; i < rows.size(); ++i) {
-      StepResult result{rows[i]->sampler->Clone(), rows[i]->noise.Clone(), {}};
+      StepResult result{rows[i]->sampler->Clone(), rows[i]->noise.Clone(), {}, {}};
+      result.denoised = result.sampler->Denoised(predictions[i], rows[i]->latents);
       result.latents = result.sampler->Step(predictions[i], rows[i]->latents, result.noise);
       results.push_back(std::move(result));
     }
     for (size_t i = 0; i < rows.size(); ++i) {
       rows[i]->sampler = std::move(results[i].sampler);
       rows[i]->noise = std::move(results[i].noise);
+      rows[i]->denoised = std::move(results[i].denoised);
       rows[i]->latents = std::move(results[i].latents);
     }
   }
@@ -233,15 +253,10 @@ class SdxlPipeline final : public ImageGenerator {
   }
 
   // The row's pixels, [3, height, width], decoded once more where they overflowed `decoded`.
-  absl::StatusOr<at::Tensor> Exact(const at::Tensor& decoded, SdxlImage& row) const {
-    const auto is_finite = [](const at::Tensor& t) { return t.isfinite().all().item<bool>(); };
-    if (is_finite(decoded)) return decoded;
-    if (checkpoint_.exact_vae && is_finite(row.latents)) {
-      row.was_decoded_twice = true;
-      const at::Tensor exact = checkpoint_.exact_vae->Decode(row.latents.unsqueeze(0)).squeeze(0);
-      if (is_finite(exact)) return exact;
-    }
-    return absl::DataLossError("the model's output is not a number");
+  at::Tensor Exact(const at::Tensor& decoded, SdxlImage& row) const {
+    if (!checkpoint_.exact_vae || IsFinite(decoded) || !IsFinite(row.latents)) return decoded;
+    row.was_decoded_twice = true;
+    return checkpoint_.exact_vae->Decode(row.latents.unsqueeze(0)).squeeze(0);
   }
 
   absl::StatusOr<std::vector<RgbImage>> FinishRows(std::span<ImageInProgress* const> rows) const {
@@ -250,9 +265,10 @@ class SdxlPipeline final : public ImageGenerator {
     const at::Tensor decoded = Decode(at::stack(latents));
     std::vector<RgbImage> images;
     for (size_t i = 0; i < rows.size(); ++i) {
-      absl::StatusOr<at::Tensor> pixels = Exact(decoded[static_cast<int64_t>(i)], AsSdxl(rows[i]));
-      if (!pixels.ok()) return pixels.status();
-      images.push_back(ToRgb(*pixels));
+      absl::StatusOr<RgbImage> image =
+          ToImage(Exact(decoded[static_cast<int64_t>(i)], AsSdxl(rows[i])));
+      if (!image.ok()) return image.status();
+      images.push_back(*std::move(image));
     }
     return images;
   }
@@ -260,6 +276,7 @@ class SdxlPipeline final : public ImageGenerator {
   bool is_padded() const { return padded_rows_ > 0; }
 
   SdxlCheckpoint checkpoint_;
+  LatentPreview preview_;
   size_t padded_rows_;  // As SdxlOptions has it.
   ModelInfo info_;
 };

@@ -45,8 +45,8 @@ absl::StatusOr<std::set<std::string>> ReadIndex(const std::string& path) {
 
 }  // namespace
 
-absl::StatusOr<std::vector<SafetensorsFile>> OpenWeightFiles(const std::string& folder,
-                                                             const std::string& stem) {
+absl::StatusOr<std::set<std::string>> WeightFileNames(const std::string& folder,
+                                                      const std::string& stem) {
   std::set<std::string> names;
   for (const std::string variant : {"", ".fp16"}) {
     const std::string single = absl::StrCat(stem, variant, ".safetensors");
@@ -70,8 +70,15 @@ absl::StatusOr<std::vector<SafetensorsFile>> OpenWeightFiles(const std::string& 
                   "safetensors"
                 : ""));
   }
+  return names;
+}
+
+absl::StatusOr<std::vector<SafetensorsFile>> OpenWeightFiles(const std::string& folder,
+                                                             const std::string& stem) {
+  const absl::StatusOr<std::set<std::string>> names = WeightFileNames(folder, stem);
+  if (!names.ok()) return names.status();
   std::vector<SafetensorsFile> files;
-  for (const std::string& name : names) {
+  for (const std::string& name : *names) {
     absl::StatusOr<SafetensorsFile> file = SafetensorsFile::Open(absl::StrCat(folder, "/", name));
     if (!file.ok()) return file.status();
     files.push_back(*std::move(file));

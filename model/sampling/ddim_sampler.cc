@@ -28,20 +28,24 @@ class DdimSampler final : public Sampler {
     return alpha.pow(0.5) * latents + (1 - alpha).pow(0.5) * noise;
   }
 
+  at::Tensor Denoised(const at::Tensor& prediction, const at::Tensor& latents) const override {
+    const at::Tensor alpha = alphas_[static_cast<int64_t>(timestep())];
+    const at::Tensor beta = 1 - alpha;
+    const at::Tensor denoised = prediction_ == PredictionType::kEpsilon
+                                    ? (latents - beta.pow(0.5) * prediction) / alpha.pow(0.5)
+                                    : alpha.pow(0.5) * latents - beta.pow(0.5) * prediction;
+    return clip_ ? denoised.clamp(-clip_range_, clip_range_) : denoised;
+  }
+
   at::Tensor Step(const at::Tensor& prediction, const at::Tensor& latents, RequestNoise&) override {
     const auto now = static_cast<int64_t>(timestep());
     const at::Tensor alpha = alphas_[now];
     const at::Tensor next_alpha = now - stride_ >= 0 ? alphas_[now - stride_] : last_alpha_;
     const at::Tensor beta = 1 - alpha;
-    at::Tensor denoised, epsilon;
-    if (prediction_ == PredictionType::kEpsilon) {
-      denoised = (latents - beta.pow(0.5) * prediction) / alpha.pow(0.5);
-      epsilon = prediction;
-    } else {
-      denoised = alpha.pow(0.5) * latents - beta.pow(0.5) * prediction;
-      epsilon = alpha.pow(0.5) * prediction + beta.pow(0.5) * latents;
-    }
-    if (clip_) denoised = denoised.clamp(-clip_range_, clip_range_);
+    const at::Tensor denoised = Denoised(prediction, latents);
+    const at::Tensor epsilon = prediction_ == PredictionType::kEpsilon
+                                   ? prediction
+                                   : alpha.pow(0.5) * prediction + beta.pow(0.5) * latents;
     ++pass_;
     return next_alpha.pow(0.5) * denoised + (1 - next_alpha).pow(0.5) * epsilon;
   }

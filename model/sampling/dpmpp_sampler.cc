@@ -28,11 +28,15 @@ class DpmppSampler final : public Sampler {
     return now.alpha * latents + now.sigma * noise;
   }
 
+  at::Tensor Denoised(const at::Tensor& prediction, const at::Tensor& latents) const override {
+    return DenoisedByShares(prediction_, prediction, latents, Shares(Sigma(pass_)));
+  }
+
   at::Tensor Step(const at::Tensor& prediction, const at::Tensor& latents,
                   RequestNoise& noise) override {
     const Shares now(Sigma(pass_));
     const Shares next(Sigma(pass_ + 1));
-    const at::Tensor denoised = DenoisedByShares(prediction_, prediction, latents, now);
+    const at::Tensor denoised = Denoised(prediction, latents);
     const at::Tensor h = next.lambda - now.lambda;
     // The image that the step aims at; from the second on, carried on from the last one's.
     at::Tensor correction;

@@ -21,11 +21,14 @@ class HeunSampler final : public SigmaSampler {
 
   int order() const override { return 2; }
 
+  at::Tensor Denoised(const at::Tensor& prediction, const at::Tensor& latents) const override {
+    const at::Tensor denoised = SigmaSampler::Denoised(prediction, latents);
+    return clip_ ? denoised.clamp(-clip_range_, clip_range_) : denoised;
+  }
+
   at::Tensor Step(const at::Tensor& prediction, const at::Tensor& latents, RequestNoise&) override {
     const at::Tensor sigma = Sigma(pass_);
-    at::Tensor denoised = Denoised(prediction, latents);
-    if (clip_) denoised = denoised.clamp(-clip_range_, clip_range_);
-    const at::Tensor slope = (latents - denoised) / sigma;
+    const at::Tensor slope = (latents - Denoised(prediction, latents)) / sigma;
     ++pass_;
     if (!first_slope_.defined()) {
       first_slope_ = slope;

@@ -26,15 +26,19 @@ class LcmSampler final : public Sampler {
     return alpha.pow(0.5) * latents + (1 - alpha).pow(0.5) * noise;
   }
 
+  at::Tensor Denoised(const at::Tensor& prediction, const at::Tensor& latents) const override {
+    const at::Tensor alpha = Alpha(pass_);
+    const at::Tensor beta = 1 - alpha;
+    const at::Tensor denoised = prediction_ == PredictionType::kEpsilon
+                                    ? (latents - beta.sqrt() * prediction) / alpha.sqrt()
+                                    : alpha.sqrt() * latents - beta.sqrt() * prediction;
+    return clip_ ? denoised.clamp(-clip_range_, clip_range_) : denoised;
+  }
+
   at::Tensor Step(const at::Tensor& prediction, const at::Tensor& latents,
                   RequestNoise& noise) override {
     const bool is_last = pass_ + 1 == timesteps().size();
-    const at::Tensor alpha = Alpha(pass_);
-    const at::Tensor beta = 1 - alpha;
-    at::Tensor denoised = prediction_ == PredictionType::kEpsilon
-                              ? (latents - beta.sqrt() * prediction) / alpha.sqrt()
-                              : alpha.sqrt() * latents - beta.sqrt() * prediction;
-    if (clip_) denoised = denoised.clamp(-clip_range_, clip_range_);
+    const at::Tensor denoised = Denoised(prediction, latents);
     // The boundary condition: at timestep 0 the latents are the image.
     const at::Tensor scaled = at::tensor(timestep()) * timestep_scaling_;
     const at::Tensor norm = scaled.pow(2) + kSigmaData * kSigmaData;

@@ -36,6 +36,9 @@ class Sampler {
   // The latents as the UNet wants to see them in this pass.
   virtual at::Tensor ScaleModelInput(const at::Tensor& latents) const { return latents; }
 
+  // The image without noise that a prediction of this pass means.
+  virtual at::Tensor Denoised(const at::Tensor& prediction, const at::Tensor& latents) const = 0;
+
   // The next latents; the next pass begins. Draws from `noise` what the rule needs.
   virtual at::Tensor Step(const at::Tensor& prediction, const at::Tensor& latents,
                           RequestNoise& noise) = 0;

@@ -33,13 +33,12 @@ class SigmaSampler : public Sampler {
     return ScaleBySigma(latents, Sigma(pass_));
   }
 
- protected:
-  at::Tensor Sigma(size_t pass) const { return sigmas_[static_cast<int64_t>(pass)]; }
-
-  // The UNet's prediction as an image without noise.
-  at::Tensor Denoised(const at::Tensor& prediction, const at::Tensor& latents) const {
+  at::Tensor Denoised(const at::Tensor& prediction, const at::Tensor& latents) const override {
     return DenoisedBySigma(prediction_, prediction, latents, Sigma(pass_));
   }
+
+ protected:
+  at::Tensor Sigma(size_t pass) const { return sigmas_[static_cast<int64_t>(pass)]; }
 
  private:
   PredictionType prediction_;

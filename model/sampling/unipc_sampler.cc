@@ -27,9 +27,12 @@ class UniPcSampler final : public Sampler {
     return now.alpha * latents + now.sigma * noise;
   }
 
+  at::Tensor Denoised(const at::Tensor& prediction, const at::Tensor& latents) const override {
+    return DenoisedByShares(prediction_, prediction, latents, Shares(Sigma(pass_)));
+  }
+
   at::Tensor Step(const at::Tensor& prediction, const at::Tensor& latents, RequestNoise&) override {
-    const at::Tensor denoised =
-        DenoisedByShares(prediction_, prediction, latents, Shares(Sigma(pass_)));
+    const at::Tensor denoised = Denoised(prediction, latents);
     const at::Tensor corrected = last_denoised_.defined() ? Correct(denoised) : latents;
     const int known = last_denoised_.defined() ? kOrder : 1;
     before_last_denoised_ = last_denoised_;

@@ -44,6 +44,9 @@ class WatchedGenerator final : public ImageGenerator {
     if (absl::Status s = Work("Finish", rows.size()); !s.ok()) return s;
     return fake_.Finish(rows);
   }
+  absl::StatusOr<RgbImage> Preview(const ImageInProgress& row) override {
+    return fake_.Preview(row);
+  }
   int64_t PeakBytesOf(absl::FunctionRef<void()> work) override {
     peak_ = 0;
     work();
