@@ -72,12 +72,14 @@ double AdmissionFactor(double load) {
 
 absl::Duration PredictDuration(const AdmittedRequest& request, const RowTable& rows,
                                int max_batch_size) {
-  const double batch_size =
-      LikelyBatchSize(request.rows.front(), rows.rows() + request.rows.size(), max_batch_size);
+  const bool is_inside = rows.FindRequest(request.id) != nullptr;
+  const double batch_size = LikelyBatchSize(
+      request.rows.front(), rows.rows() + (is_inside ? 0 : request.rows.size()), max_batch_size);
   const double due = rows.Due(request);
   double before = 0;
   double behind = 0;
   for (const auto& [age, other] : rows.by_age()) {
+    if (other->id == request.id) continue;
     (rows.Due(*other) <= due ? before : behind) += WorkIn(*other, batch_size);
   }
   const double own = WorkIn(request, batch_size);

@@ -24,9 +24,10 @@ inline constexpr char kTenantFull[] = "darkroom/tenant-full";
 // start is often made good; without, what will be late only takes time from what will not.
 double AdmissionFactor(double load);
 
-// How long the request, which is not in the table, would take from now until its last image is
-// done: its own work, that of all who are due before it, and what those add who share its passes,
-// in the batches that a house so full makes. Later arrivals may overtake, so it is often exceeded.
+// How long the request, which may be in the table or about to be, would take from now until its
+// last image is done: its own work, that of all who are due before it, and what those add who share
+// its passes, in the batches that a house so full makes. Later arrivals may overtake, so it is
+// often exceeded.
 absl::Duration PredictDuration(const AdmittedRequest& request, const RowTable& rows,
                                int max_batch_size);
 

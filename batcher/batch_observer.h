@@ -13,8 +13,8 @@ class BatchObserver {
  public:
   virtual ~BatchObserver() = default;
 
-  // The number of waiting images changed.
-  virtual void OnQueueDepth(int64_t images) = 0;
+  // So many images more, or less, wait for the device or are under way on it.
+  virtual void OnImages(int64_t waiting_change, int64_t running_change) = 0;
   // A row left the queue for the device.
   virtual void OnQueueWait(absl::Duration waited) = 0;
   // A UNet pass ran with this many rows.

@@ -1,5 +1,7 @@
 #include "batcher/batcher.h"
 
+#include <utility>
+
 namespace darkroom {
 namespace {
 
@@ -22,9 +24,10 @@ Batcher::~Batcher() {
 
 absl::Status Batcher::Submit(const BatchRequest& request) {
   absl::MutexLock lock(&mu_);
+  if (!abandoned_.ok()) return abandoned_;
   if (draining_) return absl::UnavailableError("the server is draining");
   if (absl::Status s = planner_.Submit(clock_.TimeNow(), request); !s.ok()) return s;
-  observer_.OnQueueDepth(planner_.rows().waiting().images);
+  ReportImages();
   has_news_ = true;
   return absl::OkStatus();
 }
@@ -33,6 +36,21 @@ void Batcher::Cancel(RowId request) {
   absl::MutexLock lock(&mu_);
   planner_.Cancel(request);
   has_news_ = true;
+}
+
+void Batcher::Extend(RowId request, absl::Time deadline) {
+  absl::MutexLock lock(&mu_);
+  planner_.Extend(request, deadline);
+}
+
+std::optional<QueuePlace> Batcher::PlaceOf(RowId request) {
+  absl::MutexLock lock(&mu_);
+  return planner_.PlaceOf(clock_.TimeNow(), request);
+}
+
+absl::Duration Batcher::Predict(const BatchRequest& request) {
+  absl::MutexLock lock(&mu_);
+  return planner_.Predict(clock_.TimeNow(), request);
 }
 
 absl::Duration Batcher::RetryDelay(size_t images) {
@@ -46,8 +64,9 @@ void Batcher::Drain(absl::Duration patience) {
   planner_.Drain();
   has_news_ = true;
   const absl::Time deadline = clock_.TimeNow() + patience;
+  hand_back_ = deadline;
   if (clock_.AwaitWithDeadline(&mu_, absl::Condition(&stopped_), deadline)) return;
-  abandoning_ = true;
+  abandoned_.Update(absl::UnavailableError("the server is shutting down"));
   has_news_ = true;
   mu_.Await(absl::Condition(&stopped_));
 }
@@ -63,12 +82,20 @@ std::optional<Decision> Batcher::AwaitDecision() {
   while (true) {
     has_news_ = false;
     if (draining_ && planner_.rows().rows() == 0) return std::nullopt;
-    if (abandoning_) {
-      return Decision{.action = Action::kDrop,
-                      .rows = planner_.rows().AllRows(),
-                      .reason = absl::UnavailableError("the server is shutting down")};
+    if (!abandoned_.ok() && planner_.rows().rows() > 0) {
+      return Decision{
+          .action = Action::kDrop, .rows = planner_.rows().AllRows(), .reason = abandoned_};
     }
     const absl::Time now = clock_.TimeNow();
+    if (const auto end = std::exchange(hand_back_, std::nullopt)) {
+      std::vector<RowId> rows = planner_.RowsBeyond(now, *end);
+      if (!rows.empty()) {
+        return Decision{
+            .action = Action::kDrop,
+            .rows = std::move(rows),
+            .reason = absl::UnavailableError("the server ends before the image could be made")};
+      }
+    }
     Decision decision = planner_.Next(now);
     if (decision.action != Action::kWait) {
       if (decision.action == Action::kStart) ReportStart(decision.rows, now);
@@ -80,7 +107,15 @@ std::optional<Decision> Batcher::AwaitDecision() {
 
 void Batcher::ReportStart(std::span<const RowId> rows, absl::Time now) {
   for (const RowId row : rows) observer_.OnQueueWait(now - planner_.rows().OwnerOf(row).arrival);
-  observer_.OnQueueDepth(planner_.rows().waiting().images);
+  ReportImages();
+}
+
+void Batcher::ReportImages() {
+  const int64_t waiting = planner_.rows().waiting().images;
+  const auto running = static_cast<int64_t>(planner_.rows().started_rows());
+  observer_.OnImages(waiting - reported_waiting_, running - reported_running_);
+  reported_waiting_ = waiting;
+  reported_running_ = running;
 }
 
 void Batcher::Perform(const Decision& decision) {
@@ -92,6 +127,8 @@ void Batcher::CallIsolated(CallKind kind, std::span<const RowId> rows) {
   const absl::Status status = Call(kind, rows);
   if (status.ok()) {
     if (kind == CallKind::kFinish) EndRows(rows, status);
+  } else if (absl::IsUnavailable(status)) {
+    return;  // Every row ends with the next decision.
   } else if (rows.size() == 1) {
     EndRows(rows, status);
   } else {
@@ -113,6 +150,8 @@ absl::Status Batcher::Call(CallKind kind, std::span<const RowId> rows) {
     if (kind == CallKind::kStep) observer_.OnPass(static_cast<int>(rows.size()));
   } else if (absl::IsResourceExhausted(status)) {
     planner_.OnOutOfMemory(kind, rows, now);
+  } else if (absl::IsUnavailable(status)) {
+    abandoned_.Update(status);
   }
   return status;
 }
@@ -122,7 +161,7 @@ void Batcher::EndRows(std::span<const RowId> rows, const absl::Status& status) {
     absl::MutexLock lock(&mu_);
     const absl::Time now = clock_.TimeNow();
     for (const RowId row : rows) planner_.OnEnd(row, now);
-    observer_.OnQueueDepth(planner_.rows().waiting().images);
+    ReportImages();
   }
   for (const RowId row : rows) engine_.End(row, status);
 }

@@ -21,7 +21,8 @@ namespace darkroom {
 // Gathers rows into batches and takes them through an engine, on a thread of its own.
 //
 // Every accepted row ends exactly once, through Engine::End. A row whose engine call fails ends
-// with that call's status; its batch mates go on without it. Thread-safe. The destructor refuses
+// with that call's status; its batch mates go on without it. When the device itself has failed, all
+// rows end and no others are accepted. Thread-safe. The destructor refuses
 // new rows, ends those that are left with UNAVAILABLE, and returns when the thread has.
 class Batcher {
  public:
@@ -40,11 +41,21 @@ class Batcher {
   // ended are ignored.
   void Cancel(RowId request) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // As Planner::Extend.
+  void Extend(RowId request, absl::Time deadline) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // As Planner::PlaceOf.
+  std::optional<QueuePlace> PlaceOf(RowId request) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // As Planner::Predict.
+  absl::Duration Predict(const BatchRequest& request) ABSL_LOCKS_EXCLUDED(mu_);
+
   // When a request of so many images, refused now for want of room, might find it.
   absl::Duration RetryDelay(size_t images) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Refuses new rows and waits until all accepted ones have ended. Those still there after
-  // `patience` end with UNAVAILABLE at the next step boundary.
+  // Refuses new rows and waits until all accepted ones have ended. Those that wait and are not
+  // predicted to be done within `patience` end with UNAVAILABLE at once, so that their callers can
+  // go elsewhere; those still there after it, at the next step boundary.
   void Drain(absl::Duration patience) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -52,6 +63,7 @@ class Batcher {
   // The next thing to do, once there is one; nothing when drained.
   std::optional<Decision> AwaitDecision() ABSL_LOCKS_EXCLUDED(mu_);
   void ReportStart(std::span<const RowId> rows, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ReportImages() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Perform(const Decision& decision) ABSL_LOCKS_EXCLUDED(mu_);
   // Makes the call for all rows, or, where that fails, for ever smaller halves, so that only rows
   // that fail alone end.
@@ -66,9 +78,14 @@ class Batcher {
   absl::Mutex mu_;
   Planner planner_ ABSL_GUARDED_BY(mu_);
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
-  bool abandoning_ ABSL_GUARDED_BY(mu_) = false;  // Draining took too long: drop what is left.
-  bool has_news_ ABSL_GUARDED_BY(mu_) = false;    // Something changed since the last decision.
+  // By when to have drained, until what cannot be done by then has been handed back.
+  std::optional<absl::Time> hand_back_ ABSL_GUARDED_BY(mu_);
+  // Why all rows are to end, once they are: draining took too long, or the device has failed.
+  absl::Status abandoned_ ABSL_GUARDED_BY(mu_);
+  bool has_news_ ABSL_GUARDED_BY(mu_) = false;  // Something changed since the last decision.
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
+  int64_t reported_waiting_ ABSL_GUARDED_BY(mu_) = 0;  // Images.
+  int64_t reported_running_ ABSL_GUARDED_BY(mu_) = 0;
 
   std::thread thread_;  // Last, so that everything it uses exists before it starts.
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -105,6 +106,36 @@ void Planner::OnEnd(RowId row, absl::Time now) {
 absl::Duration Planner::Predict(absl::Time now, const BatchRequest& request) const {
   const AdmittedRequest admitted(request, now, rows_.tenant_work(request.tenant), costs_);
   return PredictDuration(admitted, rows_, Limit(request.key, now));
+}
+
+std::optional<QueuePlace> Planner::PlaceOf(absl::Time now, RowId id) const {
+  const AdmittedRequest* request = rows_.FindRequest(id);
+  if (request == nullptr) return std::nullopt;
+  QueuePlace place;
+  place.wait = PredictDuration(*request, rows_, Limit(request->key, now));
+  const auto waiting = [](const AdmittedRequest& of) {
+    return std::count_if(of.rows.begin(), of.rows.end(),
+                         [](const AdmittedRow& row) { return !row.started; });
+  };
+  if (waiting(*request) == 0) return place;
+  const auto order = [&](const AdmittedRequest& of) {
+    return std::tuple(rows_.Due(of), of.arrival, of.id);
+  };
+  for (const auto& [age, other] : rows_.by_age()) {
+    if (order(*other) < order(*request)) place.images_before += waiting(*other);
+  }
+  return place;
+}
+
+std::vector<RowId> Planner::RowsBeyond(absl::Time now, absl::Time end) const {
+  std::vector<RowId> beyond;
+  for (const auto& [age, request] : rows_.by_age()) {
+    if (now + PredictDuration(*request, rows_, Limit(request->key, now)) <= end) continue;
+    for (const AdmittedRow& row : request->rows) {
+      if (!row.started) beyond.push_back(row.id);
+    }
+  }
+  return beyond;
 }
 
 }  // namespace darkroom

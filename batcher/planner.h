@@ -1,7 +1,9 @@
 #ifndef DARKROOM_BATCHER_PLANNER_H_
 #define DARKROOM_BATCHER_PLANNER_H_
 
+#include <optional>
 #include <span>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
@@ -23,6 +25,14 @@ struct DeviceProfile {
   BatchCaps caps;
 };
 
+// Where a request stands.
+struct QueuePlace {
+  int64_t images_before = 0;  // That wait and are due before its own.
+  absl::Duration wait;        // Until its last image is done, as predicted.
+
+  bool operator==(const QueuePlace&) const = default;
+};
+
 // The batcher without its thread: everybody in the house, and what is known of the device. Time
 // comes in with every call and never goes back, so that it can be simulated. Not thread-safe.
 class Planner {
@@ -35,6 +45,8 @@ class Planner {
   // DEADLINE_EXCEEDED when the deadline has passed or is predicted to pass first.
   absl::Status Submit(absl::Time now, const BatchRequest& request);
   void Cancel(RowId request) { rows_.Cancel(request); }
+  // Nobody asks any more for the request to be done before this deadline.
+  void Extend(RowId request, absl::Time deadline) { rows_.Extend(request, deadline); }
   // Nobody comes any more: no window is worth waiting for.
   void Drain() { draining_ = true; }
 
@@ -53,6 +65,10 @@ class Planner {
   absl::Duration RetryDelay(size_t images) const { return drain_rate_.TimeFor(images); }
   // How long the request would take, from now to its last image.
   absl::Duration Predict(absl::Time now, const BatchRequest& request) const;
+  // Of a request that was accepted; nothing when it has ended.
+  std::optional<QueuePlace> PlaceOf(absl::Time now, RowId request) const;
+  // Waiting rows of requests that are not predicted to be done by then.
+  std::vector<RowId> RowsBeyond(absl::Time now, absl::Time end) const;
   const RowTable& rows() const { return rows_; }
 
  private:

@@ -100,6 +100,19 @@ void RowTable::Cancel(RowId id) {
   cancelled_.push_back(id);
 }
 
+void RowTable::Extend(RowId id, absl::Time deadline) {
+  const auto found = by_id_.find(id);
+  if (found == by_id_.end() || found->second->deadline >= deadline) return;
+  Unplace(*found->second);
+  found->second->deadline = deadline;
+  PutInPlace(*found->second);
+}
+
+const AdmittedRequest* RowTable::FindRequest(RowId id) const {
+  const auto found = by_id_.find(id);
+  return found == by_id_.end() ? nullptr : found->second;
+}
+
 const RowTable::Line& RowTable::FirstLine() const {
   const auto first_is_less = [](const auto& a, const auto& b) {
     return *a.second.places.begin() < *b.second.places.begin();

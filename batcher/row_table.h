@@ -52,6 +52,8 @@ class RowTable {
   void Reconsider(std::span<const RowId> rows, const CostModel& model);
   // The request's rows are to leave; nothing when none is here.
   void Cancel(RowId request);
+  // The request's deadline is at least this one; its place stays. Nothing when none is here.
+  void Extend(RowId request, absl::Time deadline);
 
   size_t requests() const { return by_age_.size(); }
   size_t rows() const { return owners_.size(); }
@@ -70,6 +72,8 @@ class RowTable {
   const ByAge& by_age() const { return by_age_; }
   // The request of a row that is here.
   const AdmittedRequest& OwnerOf(RowId row) const { return *owners_.at(row); }
+  // Null when none of its rows is here.
+  const AdmittedRequest* FindRequest(RowId request) const;
 
   // UNet samples that the rows bring to a pass.
   int SamplesOf(std::span<const RowId> rows) const;

@@ -106,7 +106,7 @@ class InstantEngine final : public Engine {
 
 class NoObserver final : public BatchObserver {
  public:
-  void OnQueueDepth(int64_t) override {}
+  void OnImages(int64_t, int64_t) override {}
   void OnQueueWait(absl::Duration) override {}
   void OnPass(int) override {}
 };

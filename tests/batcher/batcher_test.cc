@@ -212,6 +212,51 @@ TEST_F(BatcherTest, WhenPatienceEndsTheRestIsUnavailable) {
   EXPECT_TRUE(absl::IsUnavailable(engine_.AwaitEnd(5)));
 }
 
+TEST_F(BatcherTest, WhenTheDeviceHasFailedEveryRowEndsAndNoneIsTaken) {
+  engine_.LoseDevice("step", 2);
+  Submit({1, 2, 3, 4}, /*steps=*/5);
+  engine_.AwaitEnds(4);
+  EXPECT_THAT(engine_.calls("step"), SizeIs(1));
+  for (const RowId row : {1, 2, 3, 4}) {
+    EXPECT_TRUE(absl::IsUnavailable(engine_.AwaitEnd(row)));
+  }
+  EXPECT_TRUE(absl::IsUnavailable(batcher_.Submit(Request({5}))));
+  batcher_.Drain(absl::InfiniteDuration());
+  EXPECT_THAT(engine_.calls("step"), SizeIs(1));
+}
+
+TEST_F(BatcherTest, ADeadlineThatWasExtendedIsKeptInstead) {
+  BatchRequest request = Request({1}, /*steps=*/2);
+  request.deadline = clock_.TimeNow() + absl::Seconds(1);
+  engine_.Hold();
+  ASSERT_TRUE(batcher_.Submit(request).ok());
+  clock_.AwaitSleeperUntil(clock_.TimeNow() + kWindow);
+  clock_.AdvanceTime(kWindow);
+  engine_.AwaitHeldCall("start");
+  batcher_.Extend(1, request.deadline + absl::Hours(1));
+  batcher_.Extend(1, request.deadline - absl::Milliseconds(500));  // Never back.
+  batcher_.Extend(99, request.deadline);                           // Nobody's.
+  clock_.AdvanceTime(absl::Minutes(1));
+  engine_.Release();
+  EXPECT_TRUE(engine_.AwaitEnd(1).ok());
+}
+
+TEST_F(BatcherTest, APlaceCountsTheImagesThatWaitBeforeIt) {
+  engine_.Hold();
+  Submit({1, 2, 3, 4});
+  engine_.AwaitHeldCall("start");
+  Submit({5});
+  Submit({6});
+  Submit({7});
+  EXPECT_EQ(batcher_.PlaceOf(1)->images_before, 0);  // Under way.
+  EXPECT_EQ(batcher_.PlaceOf(5)->images_before, 0);
+  EXPECT_EQ(batcher_.PlaceOf(6)->images_before, 1);
+  EXPECT_EQ(batcher_.PlaceOf(7)->images_before, 2);
+  engine_.Release();
+  batcher_.Drain(absl::InfiniteDuration());
+  EXPECT_EQ(batcher_.PlaceOf(7), std::nullopt);
+}
+
 TEST_F(BatcherTest, EveryRowEndsExactlyOnceWhoeverSubmitsAndCancels) {
   const auto seed = std::random_device()();
   SCOPED_TRACE(testing::Message() << "seed " << seed);

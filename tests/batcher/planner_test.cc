@@ -285,6 +285,23 @@ TEST_P(PlannerTest, RoomIsPromisedAtThePaceAtWhichRowsEnd) {
   }
 }
 
+TEST_P(PlannerTest, WhatIsPredictedToEndLaterGoesBeyondAndIsTheNewest) {
+  Planner planner = MakePlanner(KnownDevice());
+  for (const RowId row : {1, 2, 3, 4}) {
+    ASSERT_OK(Submit(planner, Request(row)));
+    now_ += kTick;
+  }
+  EXPECT_THAT(planner.RowsBeyond(now_, now_), SizeIs(4));
+  for (const RowId last : {1, 2, 3, 4}) {
+    const absl::Time end = now_ + planner.PlaceOf(now_, last)->wait + kRounding;
+    std::vector<RowId> later;
+    for (RowId row = last + 1; row <= 4; ++row) later.push_back(row);
+    EXPECT_EQ(planner.RowsBeyond(now_, end), later);
+  }
+  EXPECT_EQ(AdvanceTo(Action::kStep, planner), std::vector<RowId>{1});
+  EXPECT_THAT(planner.RowsBeyond(now_, now_), ElementsAre(2, 3, 4));  // The first has started.
+}
+
 TEST_P(PlannerTest, EveryRowThatWasTakenHasItsCallsInOrderAndEndsOnce) {
   SeededRandom random;
   const auto draw = [&random](size_t low, size_t high) {

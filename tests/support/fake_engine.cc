@@ -15,7 +15,9 @@ absl::Status FakeEngine::Record(const std::string& kind, std::span<const RowId> 
   calls_.push_back({kind, {rows.begin(), rows.end()}});
   if (rows.size() > memory_) return absl::ResourceExhaustedError("out of memory");
   for (const RowId row : rows) {
-    if (failing_.contains({kind, row})) return absl::InternalError(absl::StrCat("row ", row));
+    if (const auto found = failing_.find({kind, row}); found != failing_.end()) {
+      return found->second;
+    }
   }
   return absl::OkStatus();
 }
@@ -28,7 +30,12 @@ void FakeEngine::End(RowId row, const absl::Status& status) {
 
 void FakeEngine::FailRow(const std::string& kind, RowId row) {
   absl::MutexLock lock(&mu_);
-  failing_.emplace(kind, row);
+  failing_[{kind, row}] = absl::InternalError(absl::StrCat("row ", row));
+}
+
+void FakeEngine::LoseDevice(const std::string& kind, RowId row) {
+  absl::MutexLock lock(&mu_);
+  failing_[{kind, row}] = absl::UnavailableError("the device has failed");
 }
 
 void FakeEngine::SetMemory(size_t rows) {

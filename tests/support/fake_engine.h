@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,6 +34,8 @@ class FakeEngine final : public Engine {
 
   // Every call of this kind that holds the row fails.
   void FailRow(const std::string& kind, RowId row) ABSL_LOCKS_EXCLUDED(mu_);
+  // Calls of this kind that hold the row find that the device has failed.
+  void LoseDevice(const std::string& kind, RowId row) ABSL_LOCKS_EXCLUDED(mu_);
   // Calls of more rows than this find no memory.
   void SetMemory(size_t rows) ABSL_LOCKS_EXCLUDED(mu_);
   // Calls wait from now on, until Release; those of one kind alone, while those of others go on.
@@ -62,7 +63,7 @@ class FakeEngine final : public Engine {
   size_t memory_ ABSL_GUARDED_BY(mu_) = SIZE_MAX;
   std::string held_call_ ABSL_GUARDED_BY(mu_);
   std::vector<Call> calls_ ABSL_GUARDED_BY(mu_);
-  std::set<std::pair<std::string, RowId>> failing_ ABSL_GUARDED_BY(mu_);
+  std::map<std::pair<std::string, RowId>, absl::Status> failing_ ABSL_GUARDED_BY(mu_);
   std::map<RowId, absl::Status> ends_ ABSL_GUARDED_BY(mu_);
   std::map<RowId, int> end_counts_ ABSL_GUARDED_BY(mu_);
 };
@@ -70,7 +71,7 @@ class FakeEngine final : public Engine {
 // Looks away.
 class NullObserver final : public BatchObserver {
  public:
-  void OnQueueDepth(int64_t) override {}
+  void OnImages(int64_t, int64_t) override {}
   void OnQueueWait(absl::Duration) override {}
   void OnPass(int) override {}
 };
