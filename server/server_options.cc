@@ -2,22 +2,31 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
-#include <cstdlib>
-#include <memory>
-#include <sstream>
+#include <algorithm>
+#include <map>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_replace.h"
+#include "server/config_settings.h"
+#include "server/config_types.h"
 
 namespace darkroom {
 namespace {
 
 constexpr int kBadUsage = 2;
 constexpr int kUsualMostSteps = 50;
+constexpr int64_t kMostImages = 1'000'000;
+constexpr int64_t kMiB = 1 << 20;
+// gRPC counts durations in milliseconds, in 32 bits: 24 days.
+constexpr absl::Duration kLongest = absl::Hours(24 * 24);
+constexpr absl::Duration kNone = absl::ZeroDuration();
+
+const std::map<std::string, Dtype> kDtypes = {
+    {"float32", Dtype::kFloat32}, {"float16", Dtype::kFloat16}, {"bfloat16", Dtype::kBfloat16}};
+const std::map<std::string, LogLevel> kLevels = {{"debug", LogLevel::kDebug},
+                                                 {"info", LogLevel::kInfo},
+                                                 {"warning", LogLevel::kWarning},
+                                                 {"error", LogLevel::kError}};
 
 // <folder of the program>/../share/darkroom/models/emoji, in the build tree as when installed.
 std::string EmbeddedModel() {
@@ -27,173 +36,179 @@ std::string EmbeddedModel() {
   return path.substr(0, path.rfind('/')) + "/../share/darkroom/models/emoji";
 }
 
-// "10ms", "1.5s"; finite and not negative.
-std::string CheckDuration(const std::string& text) {
-  absl::Duration duration;
-  if (absl::ParseDuration(text, &duration) && duration >= absl::ZeroDuration() &&
-      duration < absl::InfiniteDuration()) {
-    return "";
-  }
-  return absl::StrCat("\"", text.substr(0, 64), "\" is not a duration such as 10ms or 1.5s");
-}
-
-// "HOST:PORT", with the host of an IPv6 address in brackets.
-std::string CheckAddress(const std::string& text) {
-  const size_t colon = text.rfind(':');
-  const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
-  const bool digits = !port.empty() && port.size() <= 5 &&
-                      port.find_first_not_of("0123456789") == std::string::npos;
-  if (digits && colon > 0 && std::stoi(port) <= 65535) return "";
-  return absl::StrCat("\"", text.substr(0, 64), "\" is not HOST:PORT");
-}
-
 class OptionsParser {
  public:
   OptionsParser() {
-    app_.set_version_flag("--version", "darkroom-server " DARKROOM_VERSION);
-    app_.get_formatter()->column_width(38);
+    settings_.AddQuestion("check-config", &check_, "Say whether the settings are good, and exit");
+    settings_.AddQuestion("print-config", &print_, "Say all settings in TOML, and exit");
+    // Absent ones follow from others.
+    options_.batch.limits = {.images_per_tenant = 0, .pixels = 0, .pixel_steps = 0};
     AddServing();
     AddBatching();
     AddLimits();
+    AddSecurity();
     AddOperation();
   }
 
   std::variant<ServerOptions, EarlyExit> Parse(int argc, const char* const* argv) {
-    try {
-      app_.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-      std::ostringstream out, err;
-      const int code = app_.exit(error, out, err);
-      if (code == 0) return EarlyExit{0, out.str()};
-      return EarlyExit{kBadUsage, err.str() + BlameEnvironment(err.str())};
-    }
-    absl::ParseDuration(window_, &options_.batch.window);
-    absl::ParseDuration(lame_duck_, &options_.drain.lame_duck);
-    absl::ParseDuration(drain_timeout_, &options_.drain.timeout);
-    options_.dtype = dtypes_.at(dtype_);
-    if (!vae_dtype_.empty()) options_.vae_dtype = dtypes_.at(vae_dtype_);
-    if (generator_device_ == "cuda") options_.rules.generator_device = GeneratorDevice::kCuda;
-    options_.log.json = log_format_ == "json";
-    options_.log.level = levels_.at(log_level_);
+    if (const auto exit = settings_.Read(argc, argv)) return *exit;
+    ResolveNames();
     ResolveBatching();
-    if (const absl::Status status = Validate(options_.batch); !status.ok()) {
+    if (const absl::Status status = CheckTogether(); !status.ok()) {
       return EarlyExit{kBadUsage, absl::StrCat(std::string(status.message()), "\n")};
     }
+    if (print_) return EarlyExit{0, settings_.ToToml()};
+    if (check_) return EarlyExit{0, "configuration is valid\n"};
     return std::move(options_);
   }
 
  private:
+  void AddServing() {
+    settings_.StartGroup("Serving");
+    settings_.Add({"model", &options_.model, Path("DIR"), "Checkpoint folder in diffusers' layout",
+                   "the embedded one"});
+    settings_.Add({"listen", &options_.listen, Address(),
+                   "Where to serve gRPC; port 0 picks one; repeatable"});
+    settings_.Add(
+        {"metrics-listen", &options_.metrics_listen, Address(), "Where to serve /metrics"});
+    settings_.Add({"health-listen", &options_.health_listen, Address(),
+                   "Where to serve health in plaintext, for probes", "none"});
+    settings_.Add({"device", &options_.devices, OneOf({"cpu"}),
+                   "Where to compute; repeatable, a worker for each"});
+    settings_.Add(
+        {"dtype", &dtype_, OneOf({"float32", "float16", "bfloat16"}), "Precision of the networks"});
+    settings_.Add({"vae-dtype", &vae_dtype_, OneOf({"float32", "float16", "bfloat16"}),
+                   "Precision of the VAE",
+                   "float32 where the checkpoint has force_upcast, else dtype"});
+    settings_.Add({"generator-device", &generator_device_, OneOf({"cpu", "cuda"}),
+                   "Whose random numbers make noise"});
+    settings_.Add({"threads", &options_.threads, NumberBetween(0, 1024),
+                   "Threads for computing; 0: all cores"});
+  }
+
+  void AddBatching() {
+    settings_.StartGroup("Batching");
+    settings_.Add(
+        {"batching", &batching_, OneOf({"static", "continuous"}), "How rows share passes"});
+    settings_.Add({"batch-window", &options_.batch.window, DurationBetween(kNone, kLongest),
+                   "How long an idle device waits for company"});
+    settings_.Add({"max-batch-size", &options_.batch.max_batch_size, NumberBetween(1, 1024),
+                   "Images in one UNet pass"});
+    settings_.Add({"determinism", &determinism_, OneOf({"noise", "bits"}), "What a seed promises"});
+  }
+
+  void AddLimits() {
+    settings_.StartGroup("Limits");
+    QueueLimits& queue = options_.batch.limits;
+    settings_.Add({"max-queued-images", &queue.images, NumberBetween(1, kMostImages),
+                   "Images that may wait"});
+    settings_.Add({"max-queued-pixels", &queue.pixels, NumberBetween(1, int64_t{1} << 50),
+                   "Pixels that may wait", "max-queued-images x max-pixels"});
+    settings_.Add({"max-queued-pixel-steps", &queue.pixel_steps, NumberBetween(1, int64_t{1} << 58),
+                   "Pixels x steps that may wait", "max-queued-pixels x 50"});
+    settings_.Add({"max-queued-images-per-tenant", &queue.images_per_tenant,
+                   NumberBetween(1, kMostImages), "Images of one tenant that may wait",
+                   "max-queued-images; with auth-token-file, three quarters of it"});
+    settings_.Add({"max-pixels", &options_.rules.max_pixels, NumberBetween(64, int64_t{1} << 28),
+                   "Pixels of one image"});
+    settings_.Add({"max-images-per-request", &options_.rules.max_images, NumberBetween(1, 1024),
+                   "Images of one request"});
+    ConnectionLimits& connections = options_.connections;
+    settings_.Add({"max-request-bytes", &connections.max_request_bytes,
+                   NumberBetween(1024, 2047 * kMiB), "Bytes of one request"});
+    settings_.Add({"max-request-duration", &connections.max_request_duration,
+                   DurationBetween(absl::Seconds(1), kLongest),
+                   "Deadline of calls that set none, and the latest that others have"});
+    settings_.Add({"write-timeout", &connections.write_timeout,
+                   DurationBetween(absl::Seconds(1), kLongest),
+                   "Patience with the reader of a stream, for each message"});
+    settings_.Add({"max-concurrent-calls", &connections.max_concurrent_calls,
+                   NumberBetween(1, kMostImages), "Calls at once on one connection"});
+    settings_.Add({"max-connection-age", &connections.max_age,
+                   DurationBetween(absl::Seconds(1), kLongest),
+                   "Age at which a connection is asked to close; its calls may still end"});
+    settings_.Add({"grpc-memory-limit", &connections.grpc_memory,
+                   NumberBetween(16 * kMiB, kMiB << 20),
+                   "Bytes that all connections and their messages may hold at once"});
+  }
+
+  void AddSecurity() {
+    settings_.StartGroup("Security");
+    settings_.Add({"tls-cert", &options_.tls.cert_file, ReadableFile(),
+                   "PEM certificate chain of the server; with tls-key", "none"});
+    settings_.Add({"tls-key", &options_.tls.key_file, ReadableFile(),
+                   "PEM private key of the server; with tls-cert", "none"});
+    settings_.Add({"tls-client-ca", &options_.tls.client_ca_file, ReadableFile(),
+                   "PEM certificates, one of which must have signed a caller's", "none"});
+    settings_.Add({"auth-token-file", &options_.auth_token_file, ReadableFile(),
+                   "Tokens of those who may call", "none, and everyone may"});
+  }
+
+  void AddOperation() {
+    settings_.StartGroup("Operation");
+    settings_.Add({"step-timeout", &options_.step_timeout, DurationBetween(kNone, kLongest),
+                   "A device call that takes longer is taken as hung; 0s: none is"});
+    settings_.Add({"lame-duck", &options_.drain.lame_duck, DurationBetween(kNone, kLongest),
+                   "After SIGTERM: not ready, but still serving"});
+    settings_.Add({"drain-timeout", &options_.drain.timeout, DurationBetween(kNone, kLongest),
+                   "Then: patience with the work that was accepted"});
+    settings_.Add({"log-format", &log_format_, OneOf({"text", "json"}),
+                   "Of the lines on standard error", "text on a terminal, else json"});
+    settings_.Add({"log-level", &log_level_, OneOf({"debug", "info", "warning", "error"}),
+                   "Least level that is logged"});
+    settings_.Add({"log-prompts", &options_.log.prompts, {}, "Write prompts into the log"});
+  }
+
+  void ResolveNames() {
+    options_.dtype = kDtypes.at(dtype_);
+    if (!vae_dtype_.empty()) options_.vae_dtype = kDtypes.at(vae_dtype_);
+    if (generator_device_ == "cuda") options_.rules.generator_device = GeneratorDevice::kCuda;
+    options_.log.json = log_format_ == "json";
+    options_.log.level = kLevels.at(log_level_);
+  }
+
   void ResolveBatching() {
     BatchOptions& batch = options_.batch;
     if (batching_ == "static") batch.mode = BatchingMode::kStatic;
     if (determinism_ == "bits") batch.padded_sizes = {batch.max_batch_size};
     QueueLimits& limits = batch.limits;
-    const auto given_or = [](int64_t given, int64_t other) { return given > 0 ? given : other; };
-    limits.pixels = given_or(queued_pixels_, limits.images * options_.rules.max_pixels);
-    limits.pixel_steps = given_or(queued_pixel_steps_, limits.pixels * kUsualMostSteps);
-    // The last quarter is for others, but a request of the largest kind has room.
-    const int64_t share = std::max<int64_t>(limits.images * 3 / 4, options_.rules.max_images);
-    limits.images_per_tenant = given_or(queued_images_per_tenant_, std::min(share, limits.images));
+    const auto fill = [](int64_t& limit, int64_t value) { limit = limit > 0 ? limit : value; };
+    fill(limits.pixels, limits.images * options_.rules.max_pixels);
+    fill(limits.pixel_steps, limits.pixels * kUsualMostSteps);
+    // Tenants are known apart by their tokens. The last quarter is for others, but a request of the
+    // largest kind has room.
+    const int64_t share = options_.auth_token_file.empty() ? limits.images : limits.images * 3 / 4;
+    const int64_t room = std::max<int64_t>(share, options_.rules.max_images);
+    fill(limits.images_per_tenant, std::min(room, limits.images));
   }
 
-  // Where a wrong value may come from the environment, says so: the flag's name alone would
-  // mislead.
-  std::string BlameEnvironment(const std::string& error) const {
-    for (const CLI::Option* option : app_.get_options()) {
-      const std::string& variable = option->get_envname();
-      if (variable.empty() || std::getenv(variable.c_str()) == nullptr) continue;
-      if (!absl::StrContains(error, option->get_name())) continue;
-      return absl::StrCat("The environment sets ", variable, ".\n");
+  // What no value has wrong by itself.
+  absl::Status CheckTogether() const {
+    const TlsOptions& tls = options_.tls;
+    if (tls.cert_file.empty() != tls.key_file.empty()) {
+      return absl::InvalidArgumentError("--tls-cert and --tls-key are given both or neither");
     }
-    return "";
-  }
-
-  // A flag and its environment variable: --batch-window and DARKROOM_BATCH_WINDOW.
-  template <typename Value>
-  CLI::Option* Add(const std::string& flag, Value& value, const std::string& help) {
-    const std::string variable =
-        "DARKROOM_" + absl::AsciiStrToUpper(absl::StrReplaceAll(flag.substr(2), {{"-", "_"}}));
-    return app_.add_option(flag, value, help)->envname(variable)->capture_default_str();
-  }
-
-  // A choice by name.
-  void AddChoice(const std::string& flag, std::string& value, std::vector<std::string> names,
-                 const std::string& help) {
-    Add(flag, value, help)->check(CLI::IsMember(std::move(names)));
-  }
-
-  void AddServing() {
-    Add("--model", options_.model, "Checkpoint folder in the diffusers layout")
-        ->default_str("the embedded one");
-    Add("--listen", options_.listen, "HOST:PORT to serve gRPC on; port 0 picks one; repeatable")
-        ->check(CheckAddress, "HOST:PORT");
-    Add("--metrics-listen", options_.metrics_listen, "HOST:PORT that serves /metrics")
-        ->check(CheckAddress, "HOST:PORT");
-    AddChoice("--device", device_, {"cpu"}, "Where to compute");
-    Add("--dtype", dtype_, "Precision of the networks")->check(CLI::IsMember(dtypes_));
-    Add("--vae-dtype", vae_dtype_, "Precision of the VAE")
-        ->default_str("float32 where the checkpoint has force_upcast, else dtype")
-        ->check(CLI::IsMember(dtypes_));
-    AddChoice("--generator-device", generator_device_, {"cpu", "cuda"},
-              "Whose random numbers make noise");
-    Add("--threads", options_.threads, "Threads for computing; 0: all cores")
-        ->check(CLI::Range(0, 1024));
-  }
-
-  void AddBatching() {
-    AddChoice("--batching", batching_, {"static", "continuous"}, "How rows share passes");
-    Add("--batch-window", window_, "How long an idle device waits for company")
-        ->check(CheckDuration, "DURATION");
-    Add("--max-batch-size", options_.batch.max_batch_size, "Images in one UNet pass")
-        ->check(CLI::Range(1, 1024));
-    AddChoice("--determinism", determinism_, {"noise", "bits"}, "What a seed promises");
-  }
-
-  void AddLimits() {
-    Add("--max-queued-images", options_.batch.limits.images, "Images that may wait")
-        ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}));
-    Add("--max-queued-pixels", queued_pixels_,
-        "Pixels that may wait; absent: max-queued-images x max-pixels")
-        ->default_str("")
-        ->check(CLI::Range(int64_t{1}, int64_t{1} << 50));
-    Add("--max-queued-pixel-steps", queued_pixel_steps_,
-        "Pixels x steps that may wait; absent: max-queued-pixels x 50")
-        ->default_str("")
-        ->check(CLI::Range(int64_t{1}, int64_t{1} << 58));
-    Add("--max-queued-images-per-tenant", queued_images_per_tenant_,
-        "Images of one caller's address that may wait; absent: three quarters of max-queued-images")
-        ->default_str("")
-        ->check(CLI::Range(int64_t{1}, int64_t{1'000'000}));
-    Add("--max-pixels", options_.rules.max_pixels, "Pixels of one image")
-        ->check(CLI::Range(int64_t{64}, int64_t{1} << 28));
-    Add("--max-images-per-request", options_.rules.max_images, "Images of one request")
-        ->check(CLI::Range(1, 1024));
-  }
-
-  void AddOperation() {
-    Add("--lame-duck", lame_duck_, "After SIGTERM: not ready, but still serving")
-        ->check(CheckDuration, "DURATION");
-    Add("--drain-timeout", drain_timeout_, "Then: patience with the work that was accepted")
-        ->check(CheckDuration, "DURATION");
-    Add("--log-format", log_format_, "text or json")->check(CLI::IsMember({"text", "json"}));
-    Add("--log-level", log_level_, "Least level that is logged")->check(CLI::IsMember(levels_));
-    app_.add_flag("--log-prompts", options_.log.prompts, "Write prompts into the log")
-        ->envname("DARKROOM_LOG_PROMPTS");
+    if (!tls.client_ca_file.empty() && tls.cert_file.empty()) {
+      return absl::InvalidArgumentError("--tls-client-ca needs --tls-cert and --tls-key");
+    }
+    if (options_.connections.max_request_bytes > options_.connections.grpc_memory) {
+      return absl::InvalidArgumentError("--max-request-bytes is more than --grpc-memory-limit");
+    }
+    if (check_) {
+      const std::string error = ReadableFile().check(options_.model + "/model_index.json");
+      if (!error.empty()) return absl::InvalidArgumentError("--model: " + error);
+    }
+    return Validate(options_.batch);
   }
 
   ServerOptions options_{.model = EmbeddedModel()};
-  CLI::App app_{"Makes images with Stable Diffusion XL, for callers over gRPC.", "darkroom-server"};
-  const std::map<std::string, LogLevel> levels_ = {{"debug", LogLevel::kDebug},
-                                                   {"info", LogLevel::kInfo},
-                                                   {"warning", LogLevel::kWarning},
-                                                   {"error", LogLevel::kError}};
-  const std::map<std::string, Dtype> dtypes_ = {
-      {"float32", Dtype::kFloat32}, {"float16", Dtype::kFloat16}, {"bfloat16", Dtype::kBfloat16}};
-  std::string device_ = "cpu", dtype_ = "float32", vae_dtype_;
-  std::string generator_device_ = "cpu", batching_ = "continuous", determinism_ = "noise";
-  std::string window_ = "10ms", lame_duck_ = "5s", drain_timeout_ = "120s";
+  std::string dtype_ = "float32", vae_dtype_, generator_device_ = "cpu";
+  std::string batching_ = "continuous", determinism_ = "noise";
   std::string log_format_ = isatty(STDERR_FILENO) ? "text" : "json", log_level_ = "info";
-  int64_t queued_pixels_ = 0, queued_pixel_steps_ = 0, queued_images_per_tenant_ = 0;
+  bool check_ = false, print_ = false;
+  ConfigSettings settings_{"darkroom-server",
+                           "Makes images with Stable Diffusion XL, for callers over gRPC.",
+                           DARKROOM_VERSION};
 };
 
 }  // namespace

@@ -1,8 +1,11 @@
 """darkroom-server's flags, environment and exit codes."""
 
 import contextlib
+import os
+import random
 import socket
 import subprocess
+import tomllib
 
 import pytest
 
@@ -58,7 +61,10 @@ def test_port_of_another_darkroom_ends_with_1():
 @pytest.mark.parametrize(
     "flags, named",
     [
-        (["--batch-widow", "10ms"], "--batch-widow"),
+        (["--batch-widow", "10ms"], "did you mean --batch-window?"),
+        (["--config", "/no/such/file"], "/no/such/file"),
+        (["--tls-cert", "/no/such/file"], "/no/such/file"),
+        (["--max-connection-age", "0s"], "--max-connection-age"),
         (["--batch-window", "banana"], "--batch-window"),
         (["--batch-window", "10"], "--batch-window"),
         (["--batch-window", "-1s"], "--batch-window"),
@@ -120,6 +126,61 @@ def test_flags_win_over_the_environment():
         assert live.metric("darkroom_queue_limit") == 9
         request = raw_request(num_images=3, num_inference_steps=1)
         assert live.stub.GenerateImages(request, timeout=30).stats.batch_sizes.max == 3
+
+
+def test_environment_wins_over_the_file(tmp_path):
+    config = tmp_path / "darkroom.toml"
+    config.write_text("max-queued-images = 5\nmax-batch-size = 1\n")
+    environment = {"DARKROOM_CONFIG": str(config), "DARKROOM_MAX_QUEUED_IMAGES": "7"}
+    with LiveServer(environment=environment) as live:
+        assert live.metric("darkroom_queue_limit") == 7
+        request = raw_request(num_images=3, num_inference_steps=1)
+        assert live.stub.GenerateImages(request, timeout=60).stats.batch_sizes.max == 1
+
+
+def test_bad_file_ends_with_2_and_its_line_is_named(tmp_path):
+    config = tmp_path / "darkroom.toml"
+    config.write_text("threads = 1\nbatch_window = '1s'\n")
+    named = [f"{config}:2: ", "did you mean batch-window?"]
+    assert_ends(run("--config", str(config)), USAGE, *named)
+    assert_ends(run(environment={"DARKROOM_CONFIG": str(config)}), USAGE, *named)
+
+
+def test_file_that_may_not_be_read_ends_with_2(tmp_path):
+    config = tmp_path / "darkroom.toml"
+    config.write_text("")
+    config.chmod(0)
+    if os.access(config, os.R_OK):
+        pytest.skip("root reads everything")
+    assert_ends(run("--config", str(config)), USAGE, str(config), "Permission denied")
+
+
+def test_checked_configuration_is_said_to_be_valid_and_nothing_is_served(tmp_path):
+    ended = run("--check-config")
+    assert (ended.returncode, ended.stdout) == (0, "configuration is valid\n")
+    assert_ends(run("--check-config", "--model", str(tmp_path)), USAGE, str(tmp_path))
+
+
+def test_printed_configuration_is_toml_of_what_was_set():
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    draw = random.Random(seed)
+    path = "".join(draw.choices("ab/ #='\"\\[],é猫\u2028", k=40))
+    settings = {
+        "model": path,
+        "listen": [f"h:{draw.randrange(65536)}", f"[::1]:{draw.randrange(65536)}"],
+        "metrics-listen": "127.0.0.1:0",
+        "max-queued-pixels": draw.randrange(1, 2**50),
+        "batch-window": f"{draw.randrange(1, 1000)}ms",
+        "log-prompts": draw.choice([True, False]),
+    }
+    flags = []
+    for name, value in settings.items():
+        for text in value if isinstance(value, list) else [value]:
+            flags.append(f"--{name}={str(text).lower() if isinstance(text, bool) else text}")
+    ended = run("--print-config", *flags)
+    assert ended.returncode == 0, ended.stderr
+    assert tomllib.loads(ended.stdout) == settings
 
 
 def test_bad_environment_ends_with_2_and_is_named():

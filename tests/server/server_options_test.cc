@@ -3,9 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-
 #include "absl/strings/str_replace.h"
+#include "tests/server/options_parsing.h"
 
 namespace darkroom {
 namespace {
@@ -13,40 +12,7 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-
-// An environment variable for as long as this lives.
-class ScopedVariable {
- public:
-  ScopedVariable(const std::string& name, const std::string& value) : name_(name) {
-    setenv(name_.c_str(), value.c_str(), /*overwrite=*/1);
-  }
-  ~ScopedVariable() { unsetenv(name_.c_str()); }
-  ScopedVariable(const ScopedVariable&) = delete;
-  ScopedVariable& operator=(const ScopedVariable&) = delete;
-
- private:
-  const std::string name_;
-};
-
-std::variant<ServerOptions, EarlyExit> Parse(const std::vector<std::string>& flags) {
-  std::vector<const char*> argv = {"darkroom-server"};
-  for (const std::string& flag : flags) argv.push_back(flag.c_str());
-  return ParseServerOptions(static_cast<int>(argv.size()), argv.data());
-}
-
-ServerOptions ParseGood(const std::vector<std::string>& flags) {
-  auto parsed = Parse(flags);
-  if (const auto* exit = std::get_if<EarlyExit>(&parsed)) ADD_FAILURE() << exit->message;
-  return std::holds_alternative<ServerOptions>(parsed) ? std::get<ServerOptions>(parsed)
-                                                       : ServerOptions();
-}
-
-// The exit that the flags lead to; code -1 when they are accepted.
-EarlyExit ParseBad(const std::vector<std::string>& flags) {
-  auto parsed = Parse(flags);
-  const auto* exit = std::get_if<EarlyExit>(&parsed);
-  return exit != nullptr ? *exit : EarlyExit{-1, "accepted"};
-}
+using testing::Not;
 
 TEST(ServerOptionsTest, DefaultsAreTheDocumentedOnes) {
   const ServerOptions options = ParseGood({});
@@ -57,6 +23,16 @@ TEST(ServerOptionsTest, DefaultsAreTheDocumentedOnes) {
   EXPECT_EQ(options.batch.max_batch_size, 8);
   EXPECT_EQ(options.drain.lame_duck, absl::Seconds(5));
   EXPECT_EQ(options.drain.timeout, absl::Seconds(120));
+  EXPECT_EQ(options.health_listen, "");
+  EXPECT_THAT(options.devices, ElementsAre("cpu"));
+  EXPECT_EQ(options.step_timeout, absl::Minutes(15));
+  EXPECT_EQ(options.connections.max_age, absl::Minutes(5));
+  EXPECT_EQ(options.connections.max_request_duration, absl::Hours(1));
+  EXPECT_EQ(options.connections.max_request_bytes, (8 << 20) + (256 << 10));
+  EXPECT_EQ(options.connections.grpc_memory, 512 << 20);
+  EXPECT_EQ(options.connections.max_concurrent_calls, 1024);
+  EXPECT_EQ(options.tls.cert_file + options.tls.key_file + options.tls.client_ca_file, "");
+  EXPECT_EQ(options.auth_token_file, "");
   EXPECT_FALSE(options.log.prompts);
   EXPECT_TRUE(Validate(options.batch).ok());
 }
@@ -72,6 +48,51 @@ TEST(ServerOptionsTest, AFlagBeatsTheEnvironmentWhichBeatsTheDefault) {
   EXPECT_THAT(ParseGood({"--listen", "a:1", "--listen", "[::1]:2"}).listen,
               ElementsAre("a:1", "[::1]:2"));
   EXPECT_FALSE(ParseGood({"--log-prompts=false"}).log.prompts);
+}
+
+TEST(ServerOptionsTest, UnknownFlagsHaveASuggestionWhereOneIsClose) {
+  EXPECT_THAT(ParseBad({"--batch-widow", "1s"}).message, HasSubstr("did you mean --batch-window?"));
+  EXPECT_THAT(ParseBad({"--batch-widow=1s"}).message, HasSubstr("did you mean --batch-window?"));
+  EXPECT_THAT(ParseBad({"--hlep"}).message, HasSubstr("did you mean --help?"));
+  EXPECT_THAT(ParseBad({"--no-such-flag"}).message, Not(HasSubstr("did you mean")));
+}
+
+TEST(ServerOptionsTest, AFlagOfAListTakesOneValue) {
+  EXPECT_THAT(ParseBad({"--listen", "a:1", "b:2"}).message,
+              HasSubstr("unexpected argument \"b:2\""));
+  EXPECT_THAT(ParseGood({"--device=cpu", "--device", "cpu"}).devices, ElementsAre("cpu", "cpu"));
+}
+
+TEST(ServerOptionsTest, CertificateAndKeyComeTogether) {
+  const ScopedFile file("");
+  const std::string cert = "--tls-cert=" + file.path(), key = "--tls-key=" + file.path(),
+                    ca = "--tls-client-ca=" + file.path();
+  for (const auto& flags : std::vector<std::vector<std::string>>{{cert}, {key}, {cert, ca}, {ca}}) {
+    EXPECT_EQ(ParseBad(flags).code, 2);
+    EXPECT_THAT(ParseBad(flags).message, HasSubstr("--tls-cert"));
+  }
+  const TlsOptions tls = ParseGood({cert, key, ca}).tls;
+  EXPECT_EQ(tls.cert_file, file.path());
+  EXPECT_EQ(tls.key_file, file.path());
+  EXPECT_EQ(tls.client_ca_file, file.path());
+}
+
+TEST(ServerOptionsTest, ARequestFitsTheMemoryOfAll) {
+  const std::string memory = "--grpc-memory-limit=16777216";
+  EXPECT_EQ(ParseBad({memory, "--max-request-bytes=16777216"}).code, -1);
+  EXPECT_THAT(ParseBad({memory, "--max-request-bytes=16777217"}).message,
+              HasSubstr("--max-request-bytes"));
+}
+
+TEST(ServerOptionsTest, ACheckEndsWellForAGoodModelAndNamesABadOne) {
+  EXPECT_EQ(ParseBad({"--check-config", "--model=models/emoji"}).code, 0);
+  EXPECT_EQ(ParseBad({"--check-config", "--model=models/emoji"}).message,
+            "configuration is valid\n");
+  const EarlyExit bad = ParseBad({"--check-config", "--model=/no/such/folder"});
+  EXPECT_EQ(bad.code, 2);
+  EXPECT_THAT(bad.message, HasSubstr("--model: /no/such/folder"));
+  EXPECT_EQ(ParseBad({"--check-config", "--threads=-1"}).code, 2);
+  EXPECT_EQ(ParseBad({"--print-config", "--threads=-1"}).code, 2);
 }
 
 TEST(ServerOptionsTest, AnEmptyVariableIsAsGoodAsNone) {
@@ -116,9 +137,23 @@ TEST(ServerOptionsTest, QueuedWorkAndATenantsShareFollowFromTheQueueUnlessGiven)
       ParseGood({"--max-queued-images", "3", "--max-queued-pixels", "7000"}).batch.limits;
   EXPECT_EQ(limits.pixel_steps, 7000 * 50);
   EXPECT_EQ(limits.images_per_tenant, 3);  // A request may ask for as many.
-  EXPECT_EQ(ParseGood({}).batch.limits.images_per_tenant, 192);
+  EXPECT_EQ(ParseGood({}).batch.limits.images_per_tenant, 256);
   EXPECT_EQ(ParseGood({"--max-queued-pixel-steps", "77"}).batch.limits.pixel_steps, 77);
   EXPECT_EQ(ParseGood({"--max-queued-images-per-tenant", "2"}).batch.limits.images_per_tenant, 2);
+}
+
+TEST(ServerOptionsTest, ATenantsShareIsCappedByDefaultOnlyWithTokens) {
+  const ScopedFile file("");
+  const std::string tokens = "--auth-token-file=" + file.path();
+  EXPECT_EQ(ParseGood({tokens}).auth_token_file, file.path());
+  EXPECT_EQ(ParseGood({tokens}).batch.limits.images_per_tenant, 192);
+  EXPECT_EQ(ParseGood({tokens, "--max-queued-images=18"}).batch.limits.images_per_tenant, 16);
+  EXPECT_EQ(ParseGood({tokens, "--max-queued-images=9"}).batch.limits.images_per_tenant, 9);
+  for (const auto& flags : {std::vector<std::string>{}, {tokens}}) {
+    std::vector<std::string> given = flags;
+    given.push_back("--max-queued-images-per-tenant=250");
+    EXPECT_EQ(ParseGood(given).batch.limits.images_per_tenant, 250);
+  }
 }
 
 TEST(ServerOptionsTest, HelpAndVersionEndWellAndUnknownFlagsDoNot) {
@@ -137,11 +172,7 @@ struct BadValue {
 
 class BadValueTest : public testing::TestWithParam<BadValue> {
  protected:
-  static std::string Variable() {
-    std::string name = "DARKROOM_";
-    for (const char c : GetParam().flag.substr(2)) name += c == '-' ? '_' : std::toupper(c);
-    return name;
-  }
+  static std::string Variable() { return VariableOf(GetParam().flag.substr(2)); }
 };
 
 TEST_P(BadValueTest, OnTheCommandLineExitsTwoNamingItsFlag) {
@@ -173,6 +204,23 @@ INSTANTIATE_TEST_SUITE_P(Values, BadValueTest,
                              {"--max-queued-pixels", "0"},
                              {"--max-queued-pixel-steps", "0"},
                              {"--max-queued-images-per-tenant", "0"},
+                             {"--health-listen", "h"},
+                             {"--max-connection-age", "0s"},
+                             {"--max-connection-age", "577h"},
+                             {"--max-request-duration", "999ms"},
+                             {"--max-request-bytes", "1023"},
+                             {"--max-request-bytes", "2147483648"},
+                             {"--max-concurrent-calls", "0"},
+                             {"--grpc-memory-limit", "16777215"},
+                             {"--step-timeout", "never"},
+                             {"--tls-cert", "/no/such/file"},
+                             {"--tls-key", "/tmp"},
+                             {"--tls-client-ca", "/no/such/file"},
+                             {"--auth-token-file", "/no/such/file"},
+                             {"--model", "a\nb"},
+                             {"--model", "\xff"},
+                             {"--threads", "010"},
+                             {"--threads", "0x1"},
                              {"--max-pixels", "63"},
                              {"--max-images-per-request", "1025"},
                              {"--threads", "-1"},
