@@ -17,21 +17,24 @@ absl::Status AsDeviceError(absl::Status status) {
   if (absl::IsDataLoss(status)) {
     return WithReason(absl::InternalError(status.message()), kReasonNanOutput);
   }
+  if (absl::IsUnavailable(status)) return WithReason(std::move(status), kReasonDeviceLost);
   return status;
 }
 
-absl::Status AsQueueError(absl::Status status) {
+absl::Status AsQueueError(absl::Status status, const std::string& tenant) {
   if (!status.GetPayload(kTenantFull)) return status;
-  return WithReason(std::move(status), kReasonTenantQueueFull);
+  return WithQuotaFailure(WithReason(std::move(status), kReasonTenantQueueFull), tenant);
 }
 
 }  // namespace
 
 DeviceWorker::DeviceWorker(ImageGenerator& generator, const BatchOptions& options,
-                           const DeviceProfile& profile, Clock& clock, Metrics& metrics)
+                           const DeviceProfile& profile, Clock& clock, Metrics& metrics,
+                           OnLost on_lost)
     : generator_(generator),
       clock_(clock),
       metrics_(metrics),
+      on_lost_(std::move(on_lost)),
       batcher_(options, profile, clock, *this, metrics) {}
 
 RowId DeviceWorker::ReserveRows(size_t count) {
@@ -39,10 +42,10 @@ RowId DeviceWorker::ReserveRows(size_t count) {
   return std::exchange(next_row_, next_row_ + count);
 }
 
-absl::Status DeviceWorker::Submit(RowId first, std::vector<ImageJob> jobs, const JobTerms& terms) {
+BatchRequest DeviceWorker::Describe(RowId first, const std::vector<ImageJob>& jobs,
+                                    const JobTerms& terms) const {
   const int factor = generator_.info().latent_factor;
   const ImageSize& size = jobs.front().request.size;
-  const absl::Time now = clock_.TimeNow();
   BatchRequest request = {.key = {size.height / factor, size.width / factor},
                           .pixels = int64_t{size.height} * size.width,
                           .priority = terms.priority,
@@ -53,12 +56,23 @@ absl::Status DeviceWorker::Submit(RowId first, std::vector<ImageJob> jobs, const
                             .steps = generator_.StepCount(jobs[i].request),
                             .samples = IsGuided(jobs[i].request) ? 2 : 1});
   }
+  return request;
+}
+
+absl::Duration DeviceWorker::Predict(const std::vector<ImageJob>& jobs, const JobTerms& terms) {
+  return batcher_.Predict(Describe(/*first=*/0, jobs, terms));
+}
+
+absl::Status DeviceWorker::Submit(RowId first, std::vector<ImageJob> jobs, const JobTerms& terms) {
+  const BatchRequest request = Describe(first, jobs, terms);
+  const absl::Time now = clock_.TimeNow();
   {
     absl::MutexLock lock(&mu_);
     for (size_t i = 0; i < jobs.size(); ++i) {
       auto work = std::make_unique<Work>();
       work->job = std::move(jobs[i]);
       work->accepted = now;
+      work->steps = request.rows[i].steps;
       work_.emplace(first + i, std::move(work));
     }
   }
@@ -66,7 +80,20 @@ absl::Status DeviceWorker::Submit(RowId first, std::vector<ImageJob> jobs, const
   if (!status.ok()) {
     for (const Row& row : request.rows) Remove(row.id);
   }
-  return AsQueueError(status);
+  return AsQueueError(status, terms.tenant);
+}
+
+absl::Duration DeviceWorker::CallDuration() const {
+  const int64_t began = call_began_;
+  return began == 0 ? absl::ZeroDuration() : clock_.TimeNow() - absl::FromUnixNanos(began);
+}
+
+absl::Status DeviceWorker::Call(absl::FunctionRef<absl::Status()> call) {
+  call_began_ = absl::ToUnixNanos(clock_.TimeNow());
+  const absl::Status status = AsDeviceError(call());
+  call_began_ = 0;
+  if (absl::IsUnavailable(status)) on_lost_(status);
+  return status;
 }
 
 absl::Status DeviceWorker::Start(std::span<const RowId> rows) {
@@ -74,8 +101,12 @@ absl::Status DeviceWorker::Start(std::span<const RowId> rows) {
   std::vector<const ImageRequest*> requests;
   for (const Work* w : work) requests.push_back(&w->job.request);
   const absl::Time begin = clock_.TimeNow();
-  auto started = generator_.Start(requests);
-  if (!started.ok()) return AsDeviceError(started.status());
+  absl::StatusOr<std::vector<std::unique_ptr<ImageInProgress>>> started;
+  const absl::Status status = Call([&] {
+    started = generator_.Start(requests);
+    return started.status();
+  });
+  if (!status.ok()) return status;
   const absl::Duration took = clock_.TimeNow() - begin;
   metrics_.OnStage(Stage::kTextEncode, took);
   for (size_t i = 0; i < work.size(); ++i) {
@@ -93,7 +124,7 @@ absl::Status DeviceWorker::Step(std::span<const RowId> rows) {
   std::vector<ImageInProgress*> images;
   for (const Work* w : work) images.push_back(w->row.get());
   const absl::Time begin = clock_.TimeNow();
-  if (absl::Status s = generator_.Step(images); !s.ok()) return AsDeviceError(std::move(s));
+  if (absl::Status s = Call([&] { return generator_.Step(images); }); !s.ok()) return s;
   const absl::Duration took = clock_.TimeNow() - begin;
   metrics_.OnStage(Stage::kDenoiseStep, took);
   const int size = static_cast<int>(rows.size());
@@ -104,8 +135,16 @@ absl::Status DeviceWorker::Step(std::span<const RowId> rows) {
     report.max_batch = std::max(report.max_batch, size);
     report.batch_sum += size;
     ++report.passes;
+    ReportStep(*w);
   }
   return absl::OkStatus();
+}
+
+void DeviceWorker::ReportStep(Work& work) {
+  ++work.steps_done;
+  if (!work.job.on_step) return;
+  const auto preview = [&] { return generator_.Preview(*work.row); };
+  work.job.on_step({.step = work.steps_done, .steps = work.steps, .preview = preview});
 }
 
 absl::Status DeviceWorker::Finish(std::span<const RowId> rows) {
@@ -113,8 +152,12 @@ absl::Status DeviceWorker::Finish(std::span<const RowId> rows) {
   std::vector<ImageInProgress*> images;
   for (const Work* w : work) images.push_back(w->row.get());
   const absl::Time begin = clock_.TimeNow();
-  absl::StatusOr<std::vector<RgbImage>> decoded = generator_.Finish(images);
-  if (!decoded.ok()) return AsDeviceError(decoded.status());
+  absl::StatusOr<std::vector<RgbImage>> decoded;
+  const absl::Status status = Call([&] {
+    decoded = generator_.Finish(images);
+    return decoded.status();
+  });
+  if (!status.ok()) return status;
   const absl::Duration took = clock_.TimeNow() - begin;
   metrics_.OnStage(Stage::kVaeDecode, took);
   for (size_t i = 0; i < work.size(); ++i) {

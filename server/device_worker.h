@@ -1,7 +1,9 @@
 #ifndef DARKROOM_SERVER_DEVICE_WORKER_H_
 #define DARKROOM_SERVER_DEVICE_WORKER_H_
 
+#include <atomic>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -9,6 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
@@ -36,9 +39,19 @@ struct FinishedImage {
   ImageReport report;
 };
 
+// A step that an image has taken.
+struct StepReport {
+  int step = 0;  // Of `steps`, those done.
+  int steps = 0;
+  // About what the image will look like.
+  absl::FunctionRef<absl::StatusOr<RgbImage>()> preview;
+};
+
 // One image to make, and whom to tell.
 struct ImageJob {
   ImageRequest request;
+  // Where it is set: called after each of its steps, on the worker's thread; must not block.
+  absl::AnyInvocable<void(const StepReport&)> on_step = nullptr;
   // Called exactly once if the job is accepted, on the worker's thread: must not block.
   absl::AnyInvocable<void(absl::StatusOr<FinishedImage>) &&> done;
 };
@@ -54,10 +67,13 @@ struct JobTerms {
 // two meet. Thread-safe.
 class DeviceWorker final : private Engine {
  public:
+  // Called when the device has failed for good, on the worker's thread, before its rows end.
+  using OnLost = absl::AnyInvocable<void(const absl::Status&)>;
+
   // `options` are valid. The generator, clock and metrics are borrowed and outlive the worker. The
   // generator is touched by the worker's thread alone, but for what image_generator.h allows.
   DeviceWorker(ImageGenerator& generator, const BatchOptions& options, const DeviceProfile& profile,
-               Clock& clock, Metrics& metrics);
+               Clock& clock, Metrics& metrics, OnLost on_lost);
 
   // Names for `count` jobs of one request, to be submitted or not: the first; the others follow.
   RowId ReserveRows(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
@@ -67,8 +83,18 @@ class DeviceWorker final : private Engine {
   absl::Status Submit(RowId first, std::vector<ImageJob> jobs, const JobTerms& terms)
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // How long these jobs would take from now to the last one's end.
+  absl::Duration Predict(const std::vector<ImageJob>& jobs, const JobTerms& terms);
+
   // Lets the request's rows that have not ended leave, with CANCELLED.
   void Cancel(RowId first) { batcher_.Cancel(first); }
+
+  // See Batcher::Extend and Batcher::PlaceOf.
+  void Extend(RowId first, absl::Time deadline) { batcher_.Extend(first, deadline); }
+  std::optional<QueuePlace> PlaceOf(RowId first) { return batcher_.PlaceOf(first); }
+
+  // How long the device has been at its present call; zero between calls.
+  absl::Duration CallDuration() const;
 
   // See Batcher::RetryDelay.
   absl::Duration RetryDelay(size_t images) { return batcher_.RetryDelay(images); }
@@ -80,6 +106,8 @@ class DeviceWorker final : private Engine {
   struct Work {
     ImageJob job;
     absl::Time accepted;
+    int steps = 0;
+    int steps_done = 0;
     std::unique_ptr<ImageInProgress> row;
     FinishedImage result;
   };
@@ -89,6 +117,12 @@ class DeviceWorker final : private Engine {
   absl::Status Finish(std::span<const RowId> rows) override;
   void End(RowId row, const absl::Status& status) override;
 
+  BatchRequest Describe(RowId first, const std::vector<ImageJob>& jobs,
+                        const JobTerms& terms) const;
+  // Makes a call of the generator, noting when it began; adds to its error what callers get to
+  // know.
+  absl::Status Call(absl::FunctionRef<absl::Status()> call);
+  void ReportStep(Work& work);
   // Work of rows that have not ended; it stays where it is until they do.
   std::vector<Work*> Find(std::span<const RowId> rows) ABSL_LOCKS_EXCLUDED(mu_);
   std::unique_ptr<Work> Remove(RowId row) ABSL_LOCKS_EXCLUDED(mu_);
@@ -96,6 +130,8 @@ class DeviceWorker final : private Engine {
   ImageGenerator& generator_;
   Clock& clock_;
   Metrics& metrics_;
+  OnLost on_lost_;
+  std::atomic<int64_t> call_began_ = 0;  // Unix nanoseconds by the clock; 0 between calls.
   absl::Mutex mu_;
   RowId next_row_ ABSL_GUARDED_BY(mu_) = 1;
   absl::flat_hash_map<RowId, std::unique_ptr<Work>> work_ ABSL_GUARDED_BY(mu_);

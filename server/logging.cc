@@ -1,5 +1,6 @@
 #include "server/logging.h"
 
+#include <grpc/support/log.h>
 #include <spdlog/async.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
@@ -9,11 +10,13 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "server/status_details.h"
 
 namespace darkroom {
 namespace {
 
 constexpr size_t kQueuedLines = 8192;
+constexpr size_t kMaxGrpcMessage = 200;
 
 bool g_json = false;  // Set once, before any thread logs.
 
@@ -57,6 +60,13 @@ std::string Line(LogLevel level, std::string_view event, const LogFields& fields
   return line;
 }
 
+// gRPC's own lines would be of another form. What it calls an error is often a caller's.
+void LogOfGrpc(gpr_log_func_args* line) {
+  LogEvent(line->severity == GPR_LOG_SEVERITY_ERROR ? LogLevel::kWarning : LogLevel::kDebug, "grpc",
+           {{"message", Shortened(line->message, kMaxGrpcMessage)},
+            {"at", absl::StrCat(line->file, ":", line->line)}});
+}
+
 }  // namespace
 
 void StartLogging(const LogOptions& options) {
@@ -67,9 +77,18 @@ void StartLogging(const LogOptions& options) {
   logger->set_level(ToSpdlog(options.level));
   logger->flush_on(spdlog::level::info);
   spdlog::set_default_logger(logger);
+  gpr_set_log_function(LogOfGrpc);
 }
 
-void StopLogging() { spdlog::shutdown(); }
+int64_t DroppedLines() {
+  const auto pool = spdlog::thread_pool();
+  return pool == nullptr ? 0 : static_cast<int64_t>(pool->overrun_counter());
+}
+
+void StopLogging() {
+  gpr_set_log_function(nullptr);
+  spdlog::shutdown();
+}
 
 void LogEvent(LogLevel level, std::string_view event, const LogFields& fields) {
   spdlog::logger* logger = spdlog::default_logger_raw();

@@ -29,6 +29,9 @@ void StopLogging();
 void LogEvent(LogLevel level, std::string_view event,
               const LogFields& fields = LogFields::object());
 
+// Lines that were dropped since StartLogging, for nobody had read fast enough.
+int64_t DroppedLines();
+
 }  // namespace darkroom
 
 #endif  // DARKROOM_SERVER_LOGGING_H_

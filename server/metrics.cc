@@ -7,8 +7,6 @@ namespace {
 
 using Buckets = prometheus::Histogram::BucketBoundaries;
 
-constexpr char kMethod[] = "GenerateImages";
-
 const Buckets kRequestSeconds = {0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1,  1.5, 2,
                                  3,    4,   6,   8,   12,  20,   30, 60,  120};
 const Buckets kQueueSeconds = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
@@ -24,6 +22,9 @@ const std::map<absl::StatusCode, const char*> kCodes = {
     {absl::StatusCode::kResourceExhausted, "RESOURCE_EXHAUSTED"},
     {absl::StatusCode::kDeadlineExceeded, "DEADLINE_EXCEEDED"},
     {absl::StatusCode::kCancelled, "CANCELLED"},
+    {absl::StatusCode::kAlreadyExists, "ALREADY_EXISTS"},
+    {absl::StatusCode::kPermissionDenied, "PERMISSION_DENIED"},
+    {absl::StatusCode::kUnauthenticated, "UNAUTHENTICATED"},
     {absl::StatusCode::kUnavailable, "UNAVAILABLE"},
     {absl::StatusCode::kInternal, "INTERNAL"}};
 
@@ -46,6 +47,9 @@ const char* Outcome(absl::StatusCode code) {
 const char* Rejection(const absl::Status& status) {
   const std::string reason = ReasonOf(status);
   if (absl::IsInvalidArgument(status) || absl::IsNotFound(status)) return "invalid";
+  if (absl::IsAlreadyExists(status)) return "in_flight";
+  if (absl::IsUnauthenticated(status)) return "unauthenticated";
+  if (absl::IsPermissionDenied(status)) return "not_allowed";
   if (reason == kReasonQueueFull) return "queue_full";
   if (reason == kReasonTenantQueueFull) return "tenant";
   if (reason == kReasonDeadlineExceeded) return "deadline";
@@ -57,8 +61,18 @@ const char* Rejection(const absl::Status& status) {
 
 Metrics::Metrics(const ModelInfo& model, int64_t queue_limit)
     : queue_depth_(AddGauge("darkroom_queue_depth", "Images waiting for the device.")),
+      running_images_(AddGauge("darkroom_running_images", "Images under way on the devices.")),
       live_calls_(AddGauge("darkroom_live_calls", "Calls that have arrived and not ended.")),
       ready_(AddGauge("darkroom_ready", "1 while new calls are welcome.")),
+      draining_(AddGauge("darkroom_draining", "1 from the shutdown signal on.")),
+      certificate_expiry_(AddGauge("darkroom_tls_certificate_expiry_timestamp_seconds",
+                                   "When the served certificate expires; 0 without TLS.")),
+      last_reload_(AddGauge("darkroom_config_last_reload_success",
+                            "0 when the newest certificates or tokens could not be taken.")),
+      tls_failures_(AddCounter("darkroom_tls_reload_failures_total",
+                               "New certificates that could not be taken.")),
+      token_failures_(AddCounter("darkroom_token_reload_failures_total",
+                                 "New token files that could not be taken.")),
       images_(AddCounter("darkroom_images_total", "Images made.")),
       denoise_steps_(AddCounter("darkroom_denoise_steps_total", "Denoising steps of all rows.")),
       nan_retries_(AddCounter("darkroom_nan_retries_total",
@@ -81,6 +95,7 @@ Metrics::Metrics(const ModelInfo& model, int64_t queue_limit)
   for (const auto& [stage, name] : kStages) {
     stages_[stage] = &stages.Add({{"stage", name}}, kStageSeconds);
   }
+  last_reload_.Set(1);
   AddRequestMetrics();
   AddInfo(model);
 }
@@ -98,22 +113,27 @@ void Metrics::AddRequestMetrics() {
                        .Name("darkroom_requests_total")
                        .Help("Calls answered.")
                        .Register(*registry_);
-  for (const auto& [code, name] : kCodes) {
-    requests_[code] = &requests.Add({{"method", kMethod}, {"code", name}});
+  for (const Method method : kMethods) {
+    for (const auto& [code, name] : kCodes) {
+      requests_[{method, code}] = &requests.Add({{"method", NameOf(method).rpc}, {"code", name}});
+    }
   }
   auto& durations = prometheus::BuildHistogram()
                         .Name("darkroom_request_duration_seconds")
                         .Help("From a call's arrival to its answer.")
                         .Register(*registry_);
-  for (const char* outcome : {"ok", "error", "shed", "cancelled"}) {
-    durations_[outcome] =
-        &durations.Add({{"method", kMethod}, {"outcome", outcome}}, kRequestSeconds);
+  for (const Method method : kMethods) {
+    for (const char* outcome : {"ok", "error", "shed", "cancelled"}) {
+      durations_[{method, outcome}] =
+          &durations.Add({{"method", NameOf(method).rpc}, {"outcome", outcome}}, kRequestSeconds);
+    }
   }
   auto& rejected = prometheus::BuildCounter()
                        .Name("darkroom_rejected_total")
                        .Help("Calls that failed, by reason.")
                        .Register(*registry_);
-  for (const char* reason : {"invalid", "queue_full", "tenant", "deadline", "draining"}) {
+  for (const char* reason : {"invalid", "in_flight", "unauthenticated", "not_allowed", "queue_full",
+                             "tenant", "deadline", "draining"}) {
     rejected_[reason] = &rejected.Add({{"reason", reason}});
   }
 }
@@ -133,7 +153,10 @@ void Metrics::AddInfo(const ModelInfo& model) {
       .Set(1);
 }
 
-void Metrics::OnQueueDepth(int64_t images) { queue_depth_.Set(static_cast<double>(images)); }
+void Metrics::OnImages(int64_t waiting_change, int64_t running_change) {
+  queue_depth_.Increment(static_cast<double>(waiting_change));
+  running_images_.Increment(static_cast<double>(running_change));
+}
 
 void Metrics::OnQueueWait(absl::Duration waited) {
   queue_wait_->Observe(absl::ToDoubleSeconds(waited));
@@ -154,15 +177,33 @@ void Metrics::OnNanRetry() { nan_retries_.Increment(); }
 
 void Metrics::OnCallStarted() { live_calls_.Increment(); }
 
-void Metrics::OnCallEnded(const absl::Status& status, absl::Duration took) {
-  const bool known = requests_.contains(status.code());
-  requests_.at(known ? status.code() : absl::StatusCode::kInternal)->Increment();
-  durations_.at(Outcome(status.code()))->Observe(absl::ToDoubleSeconds(took));
+void Metrics::OnCallEnded(Method method, const absl::Status& status, absl::Duration took) {
+  const bool known = kCodes.contains(status.code());
+  requests_.at({method, known ? status.code() : absl::StatusCode::kInternal})->Increment();
+  durations_.at({method, Outcome(status.code())})->Observe(absl::ToDoubleSeconds(took));
   if (status.ok()) return live_calls_.Decrement();
   if (const char* reason = Rejection(status)) rejected_.at(reason)->Increment();
   live_calls_.Decrement();
 }
 
 void Metrics::SetReady(bool ready) { ready_.Set(ready ? 1 : 0); }
+
+void Metrics::SetDraining() { draining_.Set(1); }
+
+void Metrics::OnTlsReloaded(bool taken) {
+  tls_taken_ = taken;
+  last_reload_.Set(tls_taken_ && tokens_taken_ ? 1 : 0);
+  if (!taken) tls_failures_.Increment();
+}
+
+void Metrics::OnTokensReloaded(bool taken) {
+  tokens_taken_ = taken;
+  last_reload_.Set(tls_taken_ && tokens_taken_ ? 1 : 0);
+  if (!taken) token_failures_.Increment();
+}
+
+void Metrics::SetCertificateExpiry(absl::Time expiry) {
+  certificate_expiry_.Set(absl::ToDoubleSeconds(expiry - absl::UnixEpoch()));
+}
 
 }  // namespace darkroom

@@ -12,7 +12,7 @@
 namespace darkroom {
 
 // Serves the metrics over HTTP at /metrics of an address, HOST:PORT, as long as it lives; they
-// outlive it.
+// outlive it. Scrapers that ask slowly do not hold up others for more than seconds.
 class MetricsEndpoint {
  public:
   // UNAVAILABLE when the address cannot be listened on.
@@ -22,6 +22,7 @@ class MetricsEndpoint {
   const std::string& address() const { return address_; }
 
  private:
+  std::shared_ptr<prometheus::Collectable> log_;  // The exposer holds it weakly.
   std::unique_ptr<prometheus::Exposer> exposer_;
   std::string address_;
 };

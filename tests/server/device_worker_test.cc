@@ -36,6 +36,7 @@ class DeviceWorkerTest : public testing::Test {
   }
 
   FakeImageGenerator generator_;
+  absl::Status lost_;
   Metrics metrics_{generator_.info(), 1000};
   DeviceWorker worker_{generator_,
                        {.window = absl::ZeroDuration(),
@@ -45,7 +46,8 @@ class DeviceWorkerTest : public testing::Test {
                                    .pixel_steps = int64_t{1} << 50}},
                        {},
                        SteadyClock(),
-                       metrics_};
+                       metrics_,
+                       [this](const absl::Status& status) { lost_ = status; }};
 };
 
 TEST_F(DeviceWorkerTest, NoneOfAHundredThousandImagesIsLostDoubledOrCrossed) {
@@ -152,6 +154,51 @@ TEST_F(DeviceWorkerTest, AReportCountsThePassesAndTheirSizes) {
   EXPECT_EQ(report.min_batch, 1);
   EXPECT_EQ(report.max_batch, 1);
   EXPECT_EQ(report.batch_sum, 3);
+}
+
+TEST_F(DeviceWorkerTest, EveryStepIsReportedInOrderWithAPreview) {
+  absl::BlockingCounter left(1);
+  std::vector<std::pair<int, int>> steps;
+  std::vector<absl::StatusOr<RgbImage>> previews;
+  std::vector<ImageJob> jobs;
+  jobs.push_back({.request = MakeRequest("watched", 1, /*steps=*/3),
+                  .on_step =
+                      [&](const StepReport& report) {
+                        steps.emplace_back(report.step, report.steps);
+                        previews.push_back(report.preview());
+                      },
+                  .done = [&](absl::StatusOr<FinishedImage>) { left.DecrementCount(); }});
+  ASSERT_TRUE(worker_.Submit(worker_.ReserveRows(1), std::move(jobs), {}).ok());
+  left.Wait();
+  EXPECT_THAT(steps,
+              testing::ElementsAre(testing::Pair(1, 3), testing::Pair(2, 3), testing::Pair(3, 3)));
+  for (const auto& preview : previews) EXPECT_TRUE(preview.ok()) << preview.status();
+}
+
+TEST_F(DeviceWorkerTest, ALostDeviceIsReportedAndEveryRowEndsWithIt) {
+  absl::BlockingCounter left(4);
+  absl::Status statuses[4];
+  for (size_t i = 0; i < 4; ++i) {
+    std::vector<ImageJob> jobs;
+    jobs.push_back(
+        {.request = MakeRequest(i == 2 ? "lose the device" : "fine", i, /*steps=*/1'000'000),
+         .done = [&, i](absl::StatusOr<FinishedImage> image) {
+           statuses[i] = image.status();
+           left.DecrementCount();
+         }});
+    // Those after it may be refused already.
+    const absl::Status taken = worker_.Submit(worker_.ReserveRows(1), std::move(jobs), {});
+    if (taken.ok()) continue;
+    statuses[i] = taken;
+    left.DecrementCount();
+  }
+  left.Wait();
+  for (const absl::Status& status : statuses) {
+    EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+    EXPECT_EQ(ReasonOf(status), "DEVICE_LOST");
+  }
+  EXPECT_TRUE(absl::IsUnavailable(lost_)) << lost_;
+  EXPECT_EQ(worker_.CallDuration(), absl::ZeroDuration());
 }
 
 }  // namespace

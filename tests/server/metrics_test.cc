@@ -33,10 +33,10 @@ class MetricsTest : public testing::Test {
   }
 
   // What changed, without the family that only says how many calls live.
-  Samples ChangesAfter(const absl::Status& answer) {
+  Samples ChangesAfter(Method method, const absl::Status& answer) {
     const Samples before = Collect();
     metrics_.OnCallStarted();
-    metrics_.OnCallEnded(answer, absl::Seconds(1));
+    metrics_.OnCallEnded(method, answer, absl::Seconds(1));
     Samples changes;
     for (const auto& [name, value] : Collect()) {
       if (value != before.at(name)) changes[name] = value - before.at(name);
@@ -50,25 +50,31 @@ class MetricsTest : public testing::Test {
 
 TEST_F(MetricsTest, EveryLabelSetExistsAtZeroFromTheStart) {
   Samples expected = {{"darkroom_queue_limit", 256},
+                      {"darkroom_config_last_reload_success", 1},
                       {"darkroom_build_info version=" DARKROOM_VERSION, 1},
                       {"darkroom_model_info device=cpu dtype=float32 model=emoji", 1}};
-  for (const char* name :
-       {"queue_depth", "live_calls", "ready", "images_total", "denoise_steps_total",
-        "nan_retries_total", "queue_wait_seconds", "batch_size_images"}) {
+  for (const char* name : {"queue_depth", "running_images", "live_calls", "ready", "draining",
+                           "tls_certificate_expiry_timestamp_seconds", "tls_reload_failures_total",
+                           "token_reload_failures_total", "images_total", "denoise_steps_total",
+                           "nan_retries_total", "queue_wait_seconds", "batch_size_images"}) {
     expected[absl::StrCat("darkroom_", name)] = 0;
   }
   for (const char* stage : {"text_encode", "denoise_step", "vae_decode", "encode"}) {
     expected[absl::StrCat("darkroom_stage_duration_seconds stage=", stage)] = 0;
   }
-  for (const char* code : {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "RESOURCE_EXHAUSTED",
-                           "DEADLINE_EXCEEDED", "CANCELLED", "UNAVAILABLE", "INTERNAL"}) {
-    expected[absl::StrCat("darkroom_requests_total code=", code, " method=GenerateImages")] = 0;
+  for (const char* method : {"GenerateImages", "StreamImages", "ModelInfer"}) {
+    for (const char* code : {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS",
+                             "PERMISSION_DENIED", "UNAUTHENTICATED", "RESOURCE_EXHAUSTED",
+                             "DEADLINE_EXCEEDED", "CANCELLED", "UNAVAILABLE", "INTERNAL"}) {
+      expected[absl::StrCat("darkroom_requests_total code=", code, " method=", method)] = 0;
+    }
+    for (const char* outcome : {"ok", "error", "shed", "cancelled"}) {
+      expected[absl::StrCat("darkroom_request_duration_seconds method=", method,
+                            " outcome=", outcome)] = 0;
+    }
   }
-  for (const char* outcome : {"ok", "error", "shed", "cancelled"}) {
-    expected[absl::StrCat("darkroom_request_duration_seconds method=GenerateImages outcome=",
-                          outcome)] = 0;
-  }
-  for (const char* reason : {"invalid", "queue_full", "tenant", "deadline", "draining"}) {
+  for (const char* reason : {"invalid", "in_flight", "unauthenticated", "not_allowed", "queue_full",
+                             "tenant", "deadline", "draining"}) {
     expected[absl::StrCat("darkroom_rejected_total reason=", reason)] = 0;
   }
   EXPECT_EQ(Collect(), expected);
@@ -94,12 +100,14 @@ class AnswerTest : public MetricsTest, public testing::WithParamInterface<Answer
 
 TEST_P(AnswerTest, CountsInItsCodeOutcomeAndRejectionAlone) {
   const auto& [status, code, outcome, rejection] = GetParam();
-  Samples expected = {
-      {absl::StrCat("darkroom_requests_total code=", code, " method=GenerateImages"), 1},
-      {absl::StrCat("darkroom_request_duration_seconds method=GenerateImages outcome=", outcome),
-       1}};
-  if (!rejection.empty()) expected["darkroom_rejected_total reason=" + rejection] = 1;
-  EXPECT_EQ(ChangesAfter(status), expected);
+  for (const Method method : kMethods) {
+    const std::string rpc = NameOf(method).rpc;
+    Samples expected = {
+        {absl::StrCat("darkroom_requests_total code=", code, " method=", rpc), 1},
+        {absl::StrCat("darkroom_request_duration_seconds method=", rpc, " outcome=", outcome), 1}};
+    if (!rejection.empty()) expected["darkroom_rejected_total reason=" + rejection] = 1;
+    EXPECT_EQ(ChangesAfter(method, status), expected);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -117,6 +125,11 @@ INSTANTIATE_TEST_SUITE_P(
         Answer{absl::DeadlineExceededError("x"), "DEADLINE_EXCEEDED", "error", "deadline"},
         Answer{absl::CancelledError("x"), "CANCELLED", "cancelled", ""},
         Answer{absl::UnavailableError("x"), "UNAVAILABLE", "shed", "draining"},
+        Answer{absl::AlreadyExistsError("x"), "ALREADY_EXISTS", "error", "in_flight"},
+        Answer{absl::UnauthenticatedError("x"), "UNAUTHENTICATED", "error", "unauthenticated"},
+        Answer{absl::PermissionDeniedError("x"), "PERMISSION_DENIED", "error", "not_allowed"},
+        Answer{WithReason(absl::ResourceExhaustedError("x"), kReasonSlowReader),
+               "RESOURCE_EXHAUSTED", "shed", ""},
         Answer{absl::InternalError("x"), "INTERNAL", "error", ""},
         Answer{absl::DataLossError("x"), "INTERNAL", "error", ""}),
     [](const auto& test) {
@@ -136,10 +149,12 @@ TEST_F(MetricsTest, APassCountsItsRowsAsSteps) {
 }
 
 TEST_F(MetricsTest, GaugesFollow) {
-  metrics_.OnQueueDepth(5);
+  metrics_.OnImages(7, 0);
+  metrics_.OnImages(-2, 2);
   metrics_.SetReady(true);
   metrics_.OnCallStarted();
   EXPECT_EQ(Collect().at("darkroom_queue_depth"), 5);
+  EXPECT_EQ(Collect().at("darkroom_running_images"), 2);
   EXPECT_EQ(Collect().at("darkroom_ready"), 1);
   EXPECT_EQ(Collect().at("darkroom_live_calls"), 1);
   metrics_.SetReady(false);

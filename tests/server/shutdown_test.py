@@ -69,6 +69,14 @@ def test_sigint_is_a_clean_exit_too():
         assert live.stop(signal.SIGINT, timeout=10) == 0
 
 
+def test_signal_of_its_own_from_elsewhere_does_not_make_it_deaf():
+    with LiveServer() as live:
+        live.process.send_signal(signal.SIGUSR1)
+        assert send(live, num_inference_steps=1).result().images
+        live.process.send_signal(signal.SIGTERM)
+        assert live.process.wait(60) == 0
+
+
 def test_lame_duck_serves_but_is_not_ready():
     with LiveServer("--batch-window", "0s", "--lame-duck", "5s") as live:
         assert health_of(live, SERVICE) == SERVING
