@@ -14,12 +14,6 @@ constexpr double kMaxGuidanceScale = 50;
 constexpr uint32_t kMaxConditioning = 1 << 24;  // Beyond, float32 skips whole numbers.
 constexpr size_t kMaxRequestIdBytes = 64;
 
-bool IsRequestId(const std::string& id) {
-  return id.size() <= kMaxRequestIdBytes && std::all_of(id.begin(), id.end(), [](unsigned char c) {
-           return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
-         });
-}
-
 bool IsPlainName(const std::string& name) {
   return name != "." && name != ".." &&
          name.find_first_of(std::string_view("/\\\0", 3)) == std::string::npos;
@@ -177,6 +171,12 @@ void CheckMicroConditioning(const v1::MicroConditioning& conditioning, bool text
 }
 
 }  // namespace
+
+bool IsRequestId(const std::string& id) {
+  return id.size() <= kMaxRequestIdBytes && std::all_of(id.begin(), id.end(), [](unsigned char c) {
+           return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
+         });
+}
 
 SchedulerType ToSchedulerType(v1::Scheduler scheduler, SchedulerType fallback) {
   switch (scheduler) {

@@ -1,7 +1,6 @@
 #include "server/generation.h"
 
 #include <algorithm>
-#include <chrono>
 #include <exception>
 #include <random>
 #include <utility>
@@ -9,39 +8,14 @@
 #include "absl/strings/str_cat.h"
 #include "server/codec/image_file.h"
 #include "server/codec/lanczos.h"
-#include "server/generation_parameters.h"
-#include "server/logging.h"
+#include "server/generation_stats.h"
+#include "server/image_reply.h"
 #include "server/status_details.h"
 
 namespace darkroom {
 namespace {
 
-constexpr absl::Duration kRetryDelay = absl::Seconds(1);
-constexpr char kPushbackKey[] = "grpc-retry-pushback-ms";
-
-// gRPC's deadline on our clock. No deadline is one far away, which must not overflow.
-absl::Time DeadlineOf(const grpc::CallbackServerContext& call, Clock& clock) {
-  const auto left = call.deadline() - std::chrono::system_clock::now();
-  if (call.deadline() == std::chrono::system_clock::time_point::max() ||
-      left > std::chrono::hours(24 * 365)) {
-    return absl::InfiniteFuture();
-  }
-  return clock.TimeNow() + absl::FromChrono(left);
-}
-
-// The caller's address without its port: "ipv4:10.0.0.7:50123" is one connection of many.
-std::string TenantOf(const grpc::CallbackServerContext& call) {
-  const std::string peer = call.peer();
-  return peer.substr(0, peer.rfind(':'));
-}
-
-Priority PriorityOf(v1::Priority priority) {
-  switch (priority) {
-    case v1::PRIORITY_HIGH: return Priority::kHigh;
-    case v1::PRIORITY_LOW: return Priority::kLow;
-    default: return Priority::kNormal;
-  }
-}
+constexpr absl::Duration kReadRetryDelay = absl::Seconds(1);
 
 // Up to a half longer, so that callers who were refused together do not come back together.
 absl::Duration Spread(absl::Duration delay) {
@@ -49,59 +23,60 @@ absl::Duration Spread(absl::Duration delay) {
   return delay * std::uniform_real_distribution<double>(1, 1.5)(random);
 }
 
-ImageFileFormat FileFormatOf(v1::ImageFormat format) {
-  switch (format) {
-    case v1::IMAGE_FORMAT_JPEG: return ImageFileFormat::kJpeg;
-    case v1::IMAGE_FORMAT_WEBP: return ImageFileFormat::kWebp;
-    default: return ImageFileFormat::kPng;
-  }
-}
-
-void SetDuration(absl::Duration duration, google::protobuf::Duration* message) {
-  message->set_seconds(absl::ToInt64Seconds(duration));
-  message->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration % absl::Seconds(1))));
-}
-
 }  // namespace
 
-Generation::Generation(const GenerationContext& context, grpc::CallbackServerContext* call,
-                       const v1::GenerateImagesRequest* request,
-                       v1::GenerateImagesResponse* response)
+Generation::Generation(const GenerationContext& context, const v1::GenerateImagesRequest& request,
+                       ParsedRequest parsed, JobTerms terms)
     : context_(context),
-      call_(call),
       request_(request),
-      response_(response),
-      arrival_(context.clock.TimeNow()) {
-  context_.metrics.OnCallStarted();
-}
+      parsed_(std::move(parsed)),
+      terms_(std::move(terms)),
+      reports_(parsed_.images.size()),
+      packing_times_(parsed_.images.size()),
+      images_(parsed_.images.size()),
+      deadline_(terms_.deadline) {}
 
-void Generation::Run() try {
-  absl::StatusOr<ParsedRequest> parsed = ParseRequest(*request_, context_.model, context_.rules);
-  if (!parsed.ok()) return Answer(parsed.status());
-  parsed_ = *std::move(parsed);
-  response_->set_request_id(parsed_.request_id);
-  for (size_t i = 0; i < parsed_.images.size(); ++i) response_->add_images();
-  reports_.resize(parsed_.images.size());
-  encode_times_.resize(parsed_.images.size());
-  if (!request_->has_init_image()) return SubmitOrAnswer();
-  const bool accepted = context_.codecs.TryRun([this] {
-    if (absl::Status status = ReadInitImage(); !status.ok()) return Answer(status);
-    SubmitOrAnswer();
+void Generation::Run() {
+  if (is_running_.exchange(true)) return;
+  if (!request_.has_init_image() && context_.filter == nullptr) return SubmitOrEnd();
+  const bool accepted = context_.codecs.TryRun([self = shared_from_this()] {
+    const absl::Status status = self->Prepare();
+    status.ok() ? self->SubmitOrEnd() : self->End(status);
   });
   if (accepted) return;
-  Answer(WithRetry(absl::ResourceExhaustedError("too many images wait to be read"), kRetryDelay));
-} catch (
-    const std::exception& error) {  // Before anything was submitted: Submit's last act is that.
-  Answer(absl::InternalError(error.what()));
+  End(WithRetry(absl::ResourceExhaustedError("too many images wait to be read"), kReadRetryDelay));
+}
+
+absl::Status Generation::Prepare() {
+  if (context_.filter != nullptr) {
+    if (absl::Status s = CheckPrompts(); !s.ok()) return s;
+  }
+  return request_.has_init_image() ? ReadInitImage() : absl::OkStatus();
+}
+
+absl::Status Generation::CheckPrompts() const try {
+  const absl::Status verdict = context_.filter->CheckPrompt(parsed_.images.front());
+  if (verdict.ok()) return verdict;
+  return WithReason(absl::PermissionDeniedError(verdict.message()), kReasonPromptRefused);
+} catch (...) {  // Whatever a deployer's code throws.
+  return WithReason(absl::PermissionDeniedError("the prompt could not be judged"),
+                    kReasonPromptRefused);
+}
+
+bool Generation::IsAllowed(size_t index, const RgbImage& image) const try {
+  return context_.filter == nullptr || context_.filter->AllowsImage(parsed_.images[index], image);
+} catch (...) {
+  return false;
 }
 
 absl::Status Generation::ReadInitImage() try {
-  absl::StatusOr<RgbImage> image = ReadImageFile(request_->init_image().data());
+  absl::StatusOr<RgbImage> image = ReadImageFile(request_.init_image().data());
   if (!image.ok()) {
     return InvalidRequest({{.field = "init_image.data",
                             .description = std::string(image.status().message()),
                             .reason = kReasonImageDecode}});
   }
+  request_.mutable_init_image()->clear_data();  // Its pixels are enough.
   const auto resized = std::make_shared<const RgbImage>(
       ResizeLanczos(*std::move(image), parsed_.images.front().size));
   for (ImageRequest& request : parsed_.images) request.init_image = resized;
@@ -112,176 +87,185 @@ absl::Status Generation::ReadInitImage() try {
   return absl::InternalError(absl::StrCat("the image could not be read: ", error.what()));
 }
 
-void Generation::SubmitOrAnswer() try {
+void Generation::SubmitOrEnd() try {
   const absl::Status status = Submit();
-  if (status.ok()) return;
   if (absl::IsInvalidArgument(status)) {
-    return Answer(
+    return End(
         InvalidRequest({{.field = "num_images", .description = std::string(status.message())}}));
   }
-  if (!absl::IsResourceExhausted(status)) return Answer(status);
-  Answer(WithRetry(status, Spread(context_.worker.RetryDelay(parsed_.images.size()))));
-} catch (
-    const std::exception& error) {  // Before anything was submitted: Submit's last act is that.
-  Answer(absl::InternalError(error.what()));
+  if (absl::IsResourceExhausted(status)) {
+    return End(WithRetry(status, Spread(context_.devices.RetryDelay(parsed_.images.size()))));
+  }
+  if (!status.ok()) End(status);
+} catch (const std::exception& error) {  // Before anything was submitted: that comes last.
+  End(absl::InternalError(error.what()));
 }
 
 absl::Status Generation::Submit() {
-  const size_t count = parsed_.images.size();
-  const RowId first = context_.worker.ReserveRows(count);
   std::vector<ImageJob> jobs;
-  for (size_t i = 0; i < count; ++i) {
+  for (size_t i = 0; i < parsed_.images.size(); ++i) {
     jobs.push_back(
-        {.request = parsed_.images[i], .done = [this, i](absl::StatusOr<FinishedImage> result) {
-           OnImage(i, std::move(result));
-         }});
+        {.request = parsed_.images[i],
+         .on_step = [self = shared_from_this(), i](const StepReport& r) { self->OnStep(i, r); },
+         .done =
+             [self = shared_from_this(), i](absl::StatusOr<FinishedImage> result) {
+               self->OnImage(i, std::move(result));
+             }});
   }
-  const JobTerms terms = {.priority = PriorityOf(request_->priority()),
-                          .tenant = TenantOf(*call_),
-                          .deadline = DeadlineOf(*call_, context_.clock)};
-  // Under the lock, so that a cancellation comes wholly before or wholly after: the rows that end
-  // meanwhile wait for it too.
+  QueuePlace place;
+  Listeners listeners;
+  {
+    // Under the lock, so that a cancellation comes wholly before or wholly after: the rows that end
+    // meanwhile wait for it too.
+    absl::MutexLock lock(&mu_);
+    if (abandoned_) return absl::CancelledError("the caller cancelled");
+    JobTerms terms = terms_;
+    terms.deadline = deadline_;
+    waiting_for_ = jobs.size();
+    absl::StatusOr<JobTicket> ticket = context_.devices.Submit(std::move(jobs), terms);
+    if (!ticket.ok()) return ticket.status();
+    ticket_ = *ticket;
+    submitted_ = true;
+    place = context_.devices.PlaceOf(ticket_).value_or(QueuePlace());
+    listeners = listeners_;  // Those who join from here on hear it from Join.
+  }
+  for (const auto& listener : listeners) listener->OnQueued(parsed_.request_id, place);
+  return absl::OkStatus();
+}
+
+bool Generation::is_live() const {
   absl::MutexLock lock(&mu_);
-  if (cancelled_) return absl::CancelledError("the caller cancelled");
-  waiting_for_ = count;
-  first_row_ = first;
-  return context_.worker.Submit(first, std::move(jobs), terms);
+  return !abandoned_ && !ended_ && first_error_.ok();
+}
+
+bool Generation::Join(std::shared_ptr<GenerationListener> listener, absl::Time deadline) {
+  std::optional<QueuePlace> place;
+  std::vector<std::shared_ptr<const v1::Image>> images;
+  {
+    absl::MutexLock lock(&mu_);
+    if (abandoned_ || ended_ || !first_error_.ok()) return false;
+    listeners_.push_back(listener);
+    deadline_ = std::max(deadline_, deadline);
+    if (submitted_) {
+      context_.devices.Extend(ticket_, deadline_);
+      place = context_.devices.PlaceOf(ticket_).value_or(QueuePlace());
+    }
+    images = images_;
+  }
+  if (place.has_value()) listener->OnQueued(parsed_.request_id, *place);
+  for (const auto& image : images) {
+    if (image != nullptr) listener->OnImage(image);
+  }
+  return true;
+}
+
+void Generation::Leave(const GenerationListener& listener) {
+  {
+    absl::MutexLock lock(&mu_);
+    std::erase_if(listeners_, [&](const auto& other) { return other.get() == &listener; });
+    if (!listeners_.empty() || ended_) return;
+    abandoned_ = true;
+  }
+  CancelImages();
+}
+
+void Generation::OnStep(size_t index, const StepReport& report) {
+  Listeners listeners = CurrentListeners();
+  v1::Progress progress;
+  progress.set_index(static_cast<uint32_t>(index));
+  progress.set_step(static_cast<uint32_t>(report.step));
+  progress.set_steps(static_cast<uint32_t>(report.steps));
+  for (const auto& listener : listeners) listener->OnProgress(progress);
+  if (report.step == report.steps) return;  // The image itself is next.
+  if (context_.filter != nullptr) return;   // Nothing is shown before it was judged.
+  std::erase_if(listeners,
+                [&](const auto& other) { return !other->WantsPreview(index, report.step); });
+  if (!listeners.empty()) MakePreview(index, report, std::move(listeners));
+}
+
+void Generation::MakePreview(size_t index, const StepReport& report, Listeners listeners) {
+  absl::StatusOr<RgbImage> image = report.preview();
+  if (!image.ok()) return;  // It is a courtesy: the image itself will tell what is wrong.
+  context_.codecs.TryRun(
+      [index, step = report.step, image = *std::move(image), listeners = std::move(listeners)] {
+        const absl::StatusOr<v1::Preview> preview = PackPreview(index, step, image);
+        if (!preview.ok()) return;
+        for (const auto& listener : listeners) listener->OnPreview(*preview);
+      });
 }
 
 void Generation::OnImage(size_t index, absl::StatusOr<FinishedImage> result) {
-  if (!result.ok()) {
-    CancelImages();
-    return EndImage(result.status());
-  }
+  if (!result.ok()) return EndImage(result.status());
   reports_[index] = result->report;
-  context_.codecs.Run(
-      [this, index, image = std::move(result->image)] { EndImage(Encode(index, image)); });
+  context_.codecs.Run([self = shared_from_this(), index, image = std::move(result->image)] {
+    self->EndImage(self->Pack(index, image));
+  });
 }
 
-absl::Status Generation::Encode(size_t index, const RgbImage& image) try {
+absl::Status Generation::Pack(size_t index, const RgbImage& image) try {
   const absl::Time begin = context_.clock.TimeNow();
-  const ImageRequest& made_from = parsed_.images[index];
-  v1::Image& reply = *response_->mutable_images(static_cast<int>(index));
-  if (parsed_.format == v1::IMAGE_FORMAT_RAW_RGB) {
-    reply.mutable_data()->assign(image.pixels.begin(), image.pixels.end());
-  } else {
-    const std::vector<ImageText> texts = parsed_.embed_parameters
-                                             ? DescribeImage(*request_, made_from, context_.model)
-                                             : std::vector<ImageText>();
-    absl::StatusOr<std::string> file =
-        WriteImageFile(FileFormatOf(parsed_.format), image, parsed_.quality, texts);
-    if (!file.ok()) return file.status();
-    reply.set_data(*std::move(file));
+  absl::StatusOr<v1::Image> packed = FilteredImage(parsed_, index);
+  if (IsAllowed(index, image)) {
+    packed = PackImage(request_, parsed_, index, image, context_.model);
   }
-  reply.set_format(parsed_.format);
-  reply.set_seed(made_from.seed);
-  reply.set_index(static_cast<uint32_t>(index));
-  reply.set_width(static_cast<uint32_t>(image.size.width));
-  reply.set_height(static_cast<uint32_t>(image.size.height));
-  reply.set_finish_reason(v1::FINISH_REASON_DONE);
-  encode_times_[index] = context_.clock.TimeNow() - begin;
-  context_.metrics.OnStage(Stage::kEncode, encode_times_[index]);
+  if (!packed.ok()) return packed.status();
+  packing_times_[index] = context_.clock.TimeNow() - begin;
+  context_.metrics.OnStage(Stage::kEncode, packing_times_[index]);
+  const auto shared = std::make_shared<const v1::Image>(*std::move(packed));
+  {
+    absl::MutexLock lock(&mu_);
+    images_[index] = shared;
+  }
+  for (const auto& listener : CurrentListeners()) listener->OnImage(shared);
   return absl::OkStatus();
 } catch (const std::exception& error) {
   return absl::InternalError(absl::StrCat("the image could not be packed: ", error.what()));
 }
 
 void Generation::EndImage(const absl::Status& status) {
-  absl::Status answer;
+  absl::Status end;
+  bool is_last = false;
   {
     absl::MutexLock lock(&mu_);
-    // The images that we let go after an error end as cancelled: the first error is the reason.
+    // Images that leave after an error end as cancelled: the first error is the reason.
     first_error_.Update(status);
-    if (--waiting_for_ > 0) return;
-    answer = first_error_;
+    end = first_error_;
+    is_last = --waiting_for_ == 0;
   }
-  if (answer.ok()) FillStats();
-  Answer(answer);
+  if (is_last) return End(end);
+  if (!status.ok()) CancelImages();  // Those that are left.
 }
 
-void Generation::OnCancel() {
+void Generation::End(const absl::Status& status) {
+  GenerationResult result = {.status = status, .request_id = parsed_.request_id};
+  if (status.ok()) {
+    result.stats =
+        SummarizeReports(reports_, *std::max_element(packing_times_.begin(), packing_times_.end()),
+                         parsed_.images.front(), context_.model);
+  }
+  Listeners listeners;
   {
     absl::MutexLock lock(&mu_);
-    cancelled_ = true;
-    if (first_row_ == 0) return;  // Submit will see it.
+    ended_ = true;
+    listeners = std::exchange(listeners_, {});
+    if (status.ok()) result.images = images_;
   }
-  CancelImages();
+  for (const auto& listener : listeners) listener->OnEnd(result);
 }
 
 void Generation::CancelImages() {
-  RowId first = 0;
+  JobTicket ticket;
   {
     absl::MutexLock lock(&mu_);
-    first = first_row_;
+    if (!submitted_) return;  // Submit will see it.
+    ticket = ticket_;
   }
-  context_.worker.Cancel(first);
+  context_.devices.Cancel(ticket);
 }
 
-void Generation::FillStats() {
-  const auto slowest = [](const ImageReport& a, const ImageReport& b) {
-    return a.queue_wait + a.text_encoding + a.denoising + a.decoding <
-           b.queue_wait + b.text_encoding + b.denoising + b.decoding;
-  };
-  const ImageReport& report = *std::max_element(reports_.begin(), reports_.end(), slowest);
-  v1::GenerationStats& stats = *response_->mutable_stats();
-  SetDuration(report.queue_wait, stats.mutable_queue_wait());
-  SetDuration(report.text_encoding, stats.mutable_text_encoding());
-  SetDuration(report.denoising, stats.mutable_denoising());
-  SetDuration(report.decoding, stats.mutable_decoding());
-  SetDuration(*std::max_element(encode_times_.begin(), encode_times_.end()),
-              stats.mutable_encoding());
-  SetDuration(context_.clock.TimeNow() - arrival_, stats.mutable_total());
-  v1::GenerationStats::BatchSizes& sizes = *stats.mutable_batch_sizes();
-  int min = reports_.front().min_batch;
-  int max = 0;
-  int64_t sum = 0;
-  int64_t passes = 0;
-  for (const ImageReport& r : reports_) {
-    min = std::min(min, r.min_batch);
-    max = std::max(max, r.max_batch);
-    sum += r.batch_sum;
-    passes += r.passes;
-  }
-  sizes.set_min(static_cast<uint32_t>(min));
-  sizes.set_max(static_cast<uint32_t>(max));
-  sizes.set_mean(static_cast<double>(sum) / static_cast<double>(std::max<int64_t>(passes, 1)));
-  const ImageRequest& image = parsed_.images.front();
-  stats.set_model(context_.model.id);
-  stats.set_generator_device(NameOf(image.generator_device).device);
-  stats.set_dtype(context_.model.dtype);
-  stats.set_scheduler(NameOf(image.scheduler).scheduler);
-  stats.set_num_inference_steps(static_cast<uint32_t>(image.steps));
-  stats.set_guidance_scale(image.guidance_scale);
-  stats.set_width(static_cast<uint32_t>(image.size.width));
-  stats.set_height(static_cast<uint32_t>(image.size.height));
-  stats.set_truncated_tokens(static_cast<uint32_t>(report.truncated_tokens));
-  stats.set_server_version(DARKROOM_VERSION);
+Generation::Listeners Generation::CurrentListeners() const {
+  absl::MutexLock lock(&mu_);
+  return listeners_;
 }
-
-void Generation::Answer(const absl::Status& status) {
-  const absl::Duration took = context_.clock.TimeNow() - arrival_;
-  // Another server may be free at once, but a full queue has to drain first.
-  const int64_t delay = absl::ToInt64Milliseconds(RetryDelay(status));
-  if (delay > 0) call_->AddTrailingMetadata(kPushbackKey, absl::StrCat(delay));
-  if (!status.ok()) response_->Clear();
-  Log(status, took);
-  context_.metrics.OnCallEnded(status, took);
-  // `this` may be gone after Finish.
-  Finish(ToGrpcStatus(absl::IsUnavailable(status) ? WithRetry(status, kRetryDelay) : status));
-}
-
-void Generation::Log(const absl::Status& status, absl::Duration took) const {
-  const absl::string_view message = status.message();
-  LogFields fields = {{"request_id", parsed_.request_id},
-                      {"code", absl::StatusCodeToString(status.code())},
-                      {"images", parsed_.images.size()},
-                      {"total_ms", absl::ToDoubleMilliseconds(took)}};
-  if (!status.ok()) fields["error"] = Shortened({message.data(), message.size()}, 200);
-  if (context_.log_prompts) fields["prompt"] = request_->prompt();
-  LogEvent(absl::IsInternal(status) ? LogLevel::kError : LogLevel::kInfo, "generate_images",
-           fields);
-}
-
-void Generation::OnDone() { delete this; }
 
 }  // namespace darkroom

@@ -1,8 +1,9 @@
 #ifndef DARKROOM_SERVER_GENERATION_H_
 #define DARKROOM_SERVER_GENERATION_H_
 
-#include <grpcpp/grpcpp.h>
-
+#include <atomic>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -14,68 +15,89 @@
 #include "darkroom/v1/image_generation.pb.h"
 #include "model/image_generator.h"
 #include "server/codec_pool.h"
-#include "server/device_worker.h"
+#include "server/content_filter.h"
+#include "server/device_pool.h"
+#include "server/generation_listener.h"
 #include "server/metrics.h"
 #include "server/request_parser.h"
 
 namespace darkroom {
 
-// What every call needs; all of it outlives the last one.
+// What the making of images needs; all of it outlives the last of them.
 struct GenerationContext {
   const ModelInfo& model;
-  const RequestRules& rules;
-  bool log_prompts;
   Clock& clock;
-  DeviceWorker& worker;
+  DevicePool& devices;
   CodecPool& codecs;
   Metrics& metrics;
+  const ContentFilter* filter;  // Null: everything is allowed.
 };
 
-// One GenerateImages call in flight. Answers exactly once, when the last of its images has ended,
-// whichever way; gRPC then deletes it through OnDone. A call that is cancelled, or one of whose
-// images fails, lets its other images go and answers when they have left the device.
-class Generation final : public grpc::ServerUnaryReactor {
+// The making of one request's images, for the calls that listen. It ends once, when the last of its
+// images has, whichever way. When one image fails the others leave; when its last listener leaves,
+// all do. Thread-safe. It keeps itself alive until its end.
+class Generation final : public std::enable_shared_from_this<Generation> {
  public:
-  // The call's own objects live until OnDone.
-  Generation(const GenerationContext& context, grpc::CallbackServerContext* call,
-             const v1::GenerateImagesRequest* request, v1::GenerateImagesResponse* response);
+  // `request` is the one that `parsed` comes from.
+  Generation(const GenerationContext& context, const v1::GenerateImagesRequest& request,
+             ParsedRequest parsed, JobTerms terms);
 
-  // Parses, submits, and answers a refusal; an image to begin from is read on the codec pool first.
-  // Nothing may touch the generation afterwards.
+  // Begins, the first time, after a listener has joined. An image to begin from and a filter take
+  // their time on the codec pool.
   void Run();
 
-  void OnCancel() override ABSL_LOCKS_EXCLUDED(mu_);
-  void OnDone() override;
+  // From here on the listener hears of it, and it may take until the deadline. False: too late, it
+  // has ended or is about to.
+  bool Join(std::shared_ptr<GenerationListener> listener, absl::Time deadline)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  void Leave(const GenerationListener& listener) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Whether it can still be joined.
+  bool is_live() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  const std::string& request_id() const { return parsed_.request_id; }
+  size_t image_count() const { return parsed_.images.size(); }
 
  private:
-  // Reads the request's init_image, at the size of the images to make.
+  using Listeners = std::vector<std::shared_ptr<GenerationListener>>;
+
+  absl::Status Prepare();
   absl::Status ReadInitImage();
-  // Submits, and answers a refusal.
-  void SubmitOrAnswer() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status CheckPrompts() const;
+  void SubmitOrEnd();
   absl::Status Submit() ABSL_LOCKS_EXCLUDED(mu_);
+  void OnStep(size_t index, const StepReport& report);
+  void MakePreview(size_t index, const StepReport& report, Listeners listeners);
   void OnImage(size_t index, absl::StatusOr<FinishedImage> result) ABSL_LOCKS_EXCLUDED(mu_);
-  // Packs the image into its place in the response. On the codec pool.
-  absl::Status Encode(size_t index, const RgbImage& image);
-  // One image less to wait for; the last one answers the call.
+  // What the filter says of it.
+  bool IsAllowed(size_t index, const RgbImage& image) const;
+  // Packs the image and shows it. On the codec pool.
+  absl::Status Pack(size_t index, const RgbImage& image) ABSL_LOCKS_EXCLUDED(mu_);
+  // One image less to wait for; the last one ends all.
   void EndImage(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
+  void End(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
   void CancelImages() ABSL_LOCKS_EXCLUDED(mu_);
-  void FillStats();
-  void Answer(const absl::Status& status);
-  void Log(const absl::Status& status, absl::Duration took) const;
+  Listeners CurrentListeners() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  const GenerationContext& context_;
-  grpc::CallbackServerContext* const call_;
-  const v1::GenerateImagesRequest* const request_;
-  v1::GenerateImagesResponse* const response_;
-  const absl::Time arrival_;
+  const GenerationContext context_;
+  v1::GenerateImagesRequest request_;
   ParsedRequest parsed_;
-  std::vector<ImageReport> reports_;          // Each written before its image ends.
-  std::vector<absl::Duration> encode_times_;  // Likewise.
+  const JobTerms terms_;
+  std::vector<ImageReport> reports_;           // Each written before its image ends.
+  std::vector<absl::Duration> packing_times_;  // Likewise.
 
-  absl::Mutex mu_;
-  RowId first_row_ ABSL_GUARDED_BY(mu_) = 0;
+  std::atomic<bool> is_running_ = false;
+
+  mutable absl::Mutex mu_;
+  Listeners listeners_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::shared_ptr<const v1::Image>> images_ ABSL_GUARDED_BY(mu_);
+  absl::Time deadline_ ABSL_GUARDED_BY(mu_);
+  JobTicket ticket_ ABSL_GUARDED_BY(mu_);
+  bool submitted_ ABSL_GUARDED_BY(mu_) = false;
+  bool abandoned_ ABSL_GUARDED_BY(mu_) = false;  // All listeners have left.
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
   size_t waiting_for_ ABSL_GUARDED_BY(mu_) = 0;
-  bool cancelled_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status first_error_ ABSL_GUARDED_BY(mu_);
 };
 

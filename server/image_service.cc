@@ -1,14 +1,40 @@
 #include "server/image_service.h"
 
+#include <memory>
+#include <utility>
+
+#include "server/answer_at_once.h"
+#include "server/generate_images_call.h"
+#include "server/request_parser.h"
+#include "server/stream_images_call.h"
+
 namespace darkroom {
+
+ImageService::ImageService(const CallContext& context, v1::GetModelResponse model)
+    : context_(context), model_(std::move(model)) {}
 
 grpc::ServerUnaryReactor* ImageService::GenerateImages(grpc::CallbackServerContext* call,
                                                        const v1::GenerateImagesRequest* request,
                                                        v1::GenerateImagesResponse* response) {
-  auto* generation =
-      new Generation(context_, call, request, response);  // Deletes itself in OnDone.
-  generation->Run();
-  return generation;
+  const auto made = std::make_shared<GenerateImagesCall>(context_, call, request, response);
+  made->Run();
+  return made.get();  // It keeps itself.
+}
+
+grpc::ServerWriteReactor<v1::StreamImagesResponse>* ImageService::StreamImages(
+    grpc::CallbackServerContext* call, const v1::StreamImagesRequest* request) {
+  const auto made = std::make_shared<StreamImagesCall>(context_, call, request);
+  made->Run();
+  return made.get();
+}
+
+grpc::ServerUnaryReactor* ImageService::GetModel(grpc::CallbackServerContext* call,
+                                                 const v1::GetModelRequest* request,
+                                                 v1::GetModelResponse* response) {
+  return AnswerCallerAtOnce(context_.authenticator, call, [&] {
+    *response = model_;
+    return CheckModelName(request->model(), model_.id());
+  });
 }
 
 }  // namespace darkroom

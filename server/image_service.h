@@ -4,7 +4,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include "darkroom/v1/image_generation.grpc.pb.h"
-#include "server/generation.h"
+#include "server/call.h"
 
 namespace darkroom {
 
@@ -12,14 +12,23 @@ namespace darkroom {
 // threads also answer the health checks.
 class ImageService final : public v1::ImageGenerationService::CallbackService {
  public:
-  explicit ImageService(const GenerationContext& context) : context_(context) {}
+  // `model` is the answer of GetModel.
+  ImageService(const CallContext& context, v1::GetModelResponse model);
 
   grpc::ServerUnaryReactor* GenerateImages(grpc::CallbackServerContext* call,
                                            const v1::GenerateImagesRequest* request,
                                            v1::GenerateImagesResponse* response) override;
 
+  grpc::ServerWriteReactor<v1::StreamImagesResponse>* StreamImages(
+      grpc::CallbackServerContext* call, const v1::StreamImagesRequest* request) override;
+
+  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* call,
+                                     const v1::GetModelRequest* request,
+                                     v1::GetModelResponse* response) override;
+
  private:
-  const GenerationContext context_;
+  const CallContext context_;
+  const v1::GetModelResponse model_;
 };
 
 }  // namespace darkroom

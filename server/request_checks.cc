@@ -3,12 +3,6 @@
 #include "absl/strings/str_cat.h"
 
 namespace darkroom {
-namespace {
-
-constexpr size_t kMaxPromptBytes = 8192;
-
-}  // namespace
-
 bool RequestChecks::Check(bool holds, std::string_view field, std::string_view description) {
   if (!holds) {
     violations_.push_back({.field = std::string(field), .description = std::string(description)});

@@ -11,6 +11,8 @@
 
 namespace darkroom {
 
+inline constexpr size_t kMaxPromptBytes = 8192;
+
 // Collects every violation of one request. Checks are named by what must hold.
 class RequestChecks {
  public:

@@ -13,8 +13,6 @@
 namespace darkroom {
 namespace {
 
-constexpr double kDefaultGuidanceScale = 5.0;  // StableDiffusionXLPipeline's.
-
 // 32 bits that nobody can foresee.
 uint32_t DrawBits() {
   std::random_device device;
@@ -121,14 +119,14 @@ std::optional<ImageSize> InspectInitImage(const v1::GenerateImagesRequest& reque
   return std::nullopt;
 }
 
-absl::Status CheckModel(const std::string& name, const ModelInfo& model) {
-  if (name.empty() || name == model.id) return absl::OkStatus();
+}  // namespace
+
+absl::Status CheckModelName(std::string_view name, std::string_view id) {
+  if (name.empty() || name == id) return absl::OkStatus();
   return WithReason(
       absl::NotFoundError(absl::StrCat("there is no model \"", Shortened(name, 64), "\"")),
       kReasonModelNotFound);
 }
-
-}  // namespace
 
 absl::StatusOr<ParsedRequest> ParseRequest(const v1::GenerateImagesRequest& request,
                                            const ModelInfo& model, const RequestRules& rules) {
@@ -136,7 +134,7 @@ absl::StatusOr<ParsedRequest> ParseRequest(const v1::GenerateImagesRequest& requ
   const std::optional<ImageSize> init_size = InspectInitImage(request, model, checks);
   CheckFields(request, init_size, model, rules, checks);
   if (absl::Status s = checks.Result(); !s.ok()) return s;
-  if (absl::Status s = CheckModel(request.model(), model); !s.ok()) return s;
+  if (absl::Status s = CheckModelName(request.model(), model.id); !s.ok()) return s;
 
   ParsedRequest parsed;
   parsed.request_id = request.request_id().empty() ? DrawRequestId() : request.request_id();

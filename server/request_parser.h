@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -28,6 +29,9 @@ struct ParsedRequest {
 // request id are drawn. Thread-safe.
 absl::StatusOr<ParsedRequest> ParseRequest(const v1::GenerateImagesRequest& request,
                                            const ModelInfo& model, const RequestRules& rules);
+
+// NOT_FOUND unless the name is empty or the model's id.
+absl::Status CheckModelName(std::string_view name, std::string_view id);
 
 }  // namespace darkroom
 

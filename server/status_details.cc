@@ -45,6 +45,8 @@ const char* DefaultReason(absl::StatusCode code) {
     case absl::StatusCode::kDeadlineExceeded: return kReasonDeadlineExceeded;
     case absl::StatusCode::kCancelled: return kReasonCancelled;
     case absl::StatusCode::kUnavailable: return kReasonDraining;
+    case absl::StatusCode::kUnauthenticated: return kReasonUnauthenticated;
+    case absl::StatusCode::kAlreadyExists: return kReasonRequestInFlight;
     default: return kReasonInternal;
   }
 }
@@ -103,6 +105,16 @@ absl::Status WithRetry(absl::Status status, absl::Duration delay) {
   return status;
 }
 
+absl::Status WithQuotaFailure(absl::Status status, std::string_view subject) {
+  google::rpc::QuotaFailure failure;
+  auto& violation = *failure.add_violations();
+  violation.set_subject(Shortened(subject, kMaxFieldBytes));
+  const absl::string_view message = status.message();
+  violation.set_description(Shortened({message.data(), message.size()}, kMaxDescriptionBytes));
+  SetDetail(status, failure);
+  return status;
+}
+
 std::string ReasonOf(const absl::Status& status) {
   const std::optional<google::rpc::ErrorInfo> info = Detail<google::rpc::ErrorInfo>(status);
   return info ? info->reason() : DefaultReason(status.code());
@@ -126,6 +138,9 @@ grpc::Status ToGrpcStatus(const absl::Status& status) {
   details.add_details()->PackFrom(*Detail<google::rpc::ErrorInfo>(reasoned));
   if (const auto retry = Detail<google::rpc::RetryInfo>(status)) {
     details.add_details()->PackFrom(*retry);
+  }
+  if (const auto quota = Detail<google::rpc::QuotaFailure>(status)) {
+    details.add_details()->PackFrom(*quota);
   }
   if (const auto bad_request = Detail<google::rpc::BadRequest>(status)) {
     AddBadRequest(*bad_request, details);

@@ -25,6 +25,12 @@ inline constexpr char kReasonDeviceOutOfMemory[] = "DEVICE_OUT_OF_MEMORY";
 inline constexpr char kReasonDeadlineExceeded[] = "DEADLINE_EXCEEDED";
 inline constexpr char kReasonCancelled[] = "CANCELLED";
 inline constexpr char kReasonDraining[] = "DRAINING";
+inline constexpr char kReasonDeviceLost[] = "DEVICE_LOST";
+inline constexpr char kReasonSlowReader[] = "SLOW_READER";
+inline constexpr char kReasonRequestInFlight[] = "REQUEST_IN_FLIGHT";
+inline constexpr char kReasonUnauthenticated[] = "UNAUTHENTICATED";
+inline constexpr char kReasonPriorityNotAllowed[] = "PRIORITY_NOT_ALLOWED";
+inline constexpr char kReasonPromptRefused[] = "PROMPT_REFUSED";
 inline constexpr char kReasonNanOutput[] = "NAN_OUTPUT";
 inline constexpr char kReasonInternal[] = "INTERNAL";
 
@@ -44,6 +50,9 @@ absl::Status WithReason(absl::Status status, std::string_view reason);
 
 // The status with advice to try again after `delay`, as google.rpc.RetryInfo.
 absl::Status WithRetry(absl::Status status, absl::Duration delay);
+
+// The status with the quota that was used up, as google.rpc.QuotaFailure.
+absl::Status WithQuotaFailure(absl::Status status, std::string_view subject);
 
 // What a caller gets: code, message and details of a status, OK included. Statuses without a reason
 // get their code's. Message and details together stay below 2 KiB, for a larger error breaks the

@@ -52,7 +52,7 @@ inline std::string Spelled(const ImageRequest& image) {
       image.steps, " guidance ", absl::StrFormat("%.17g", image.guidance_scale + 0.0), " seed ",
       image.seed, " rescale ", absl::StrFormat("%.17g", image.guidance_rescale + 0.0), " skip ",
       image.clip_skip, " strength ", absl::StrFormat("%.17g", image.strength), " start ",
-      absl::StrFormat("%.17g", image.denoising_start.value_or(-1)), " end ",
+      absl::StrFormat("%.17g", image.denoising_start.value_or(-1) + 0.0), " end ",
       absl::StrFormat("%.17g", image.denoising_end), " device ",
       static_cast<int>(image.generator_device), " scheduler ", static_cast<int>(image.scheduler),
       " spacing ", image.spacing ? static_cast<int>(*image.spacing) : -1, " told ",

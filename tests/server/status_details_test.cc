@@ -25,8 +25,8 @@ struct Received {
     EXPECT_EQ(details.code(), status.error_code());
     EXPECT_EQ(details.message(), status.error_message());
     for (const auto& detail : details.details()) {
-      const bool known =
-          detail.UnpackTo(&info) || detail.UnpackTo(&retry) || detail.UnpackTo(&bad_request);
+      const bool known = detail.UnpackTo(&info) || detail.UnpackTo(&retry) ||
+                         detail.UnpackTo(&quota) || detail.UnpackTo(&bad_request);
       EXPECT_TRUE(known) << detail.type_url();
     }
     EXPECT_EQ(info.domain(), "darkroom");
@@ -35,6 +35,7 @@ struct Received {
   size_t bytes;
   google::rpc::ErrorInfo info;
   google::rpc::RetryInfo retry;
+  google::rpc::QuotaFailure quota;
   google::rpc::BadRequest bad_request;
 };
 
@@ -132,6 +133,18 @@ TEST(StatusDetailsTest, AdviceToRetrySurvivesReasonAndViolations) {
   EXPECT_EQ(received.retry.retry_delay().nanos(), 500'000'000);
   EXPECT_EQ(received.info.reason(), "DEVICE_OUT_OF_MEMORY");
   EXPECT_EQ(RetryDelay(absl::UnavailableError("x")), absl::ZeroDuration());
+}
+
+TEST(StatusDetailsTest, AnyQuotaFailureFitsBesideTheRest) {
+  const absl::Status full = absl::ResourceExhaustedError(std::string(5000, 'm'));
+  const Received received(ToGrpcStatus(
+      WithRetry(WithReason(WithQuotaFailure(full, std::string(5000, 't')), kReasonTenantQueueFull),
+                absl::Seconds(1))));
+  EXPECT_LE(received.bytes, 2048u);
+  ASSERT_EQ(received.quota.violations_size(), 1);
+  EXPECT_EQ(received.quota.violations(0).subject(), std::string(64, 't'));
+  EXPECT_EQ(received.retry.retry_delay().seconds(), 1);
+  EXPECT_EQ(received.info.reason(), "TENANT_QUEUE_FULL");
 }
 
 TEST(StatusDetailsTest, OkStaysOkAndSaysNothing) {

@@ -1,0 +1,35 @@
+#include "server/generate_images_call.h"
+
+#include <exception>
+
+namespace darkroom {
+
+GenerateImagesCall::GenerateImagesCall(const CallContext& context,
+                                       grpc::CallbackServerContext* call,
+                                       const v1::GenerateImagesRequest* request,
+                                       v1::GenerateImagesResponse* response)
+    : Call(context, Method::kGenerateImages, call), request_(request), response_(response) {}
+
+void GenerateImagesCall::Run() try {
+  Register();
+  if (absl::Status status = Begin(); !status.ok()) Answer(status);
+} catch (const std::exception& error) {
+  Answer(absl::InternalError(error.what()));
+}
+
+absl::Status GenerateImagesCall::Begin() {
+  const absl::StatusOr<Caller> caller = Identify();
+  if (!caller.ok()) return caller.status();
+  return Open(*request_, *caller, Deadline(), {shared_from_this(), this});
+}
+
+void GenerateImagesCall::OnEnd(const GenerationResult& result) {
+  if (!TakeAnswer()) return;
+  if (!result.status.ok()) return Complete(result.status);
+  response_->set_request_id(result.request_id);
+  for (const auto& image : result.images) *response_->add_images() = *image;
+  *response_->mutable_stats() = result.stats;
+  Complete(result.status, response_->mutable_stats());
+}
+
+}  // namespace darkroom
