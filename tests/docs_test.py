@@ -1,22 +1,28 @@
 """The pages say what the programs do: names, defaults, links and examples, compared both ways."""
 
 import ast
+import functools
 import importlib.metadata
+import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
 
+import grpc
 import pytest
+from google.protobuf import json_format
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from live_server import LiveServer, clean_environment, program
+from live_server import LiveServer, clean_environment, program, wait_until
 from protos import REPOSITORY, pb
 
 pytestmark = pytest.mark.timeout(240)
 
 API = (REPOSITORY / "docs/api.md").read_text()
 README = (REPOSITORY / "README.md").read_text()
+OPERATIONS = (REPOSITORY / "docs/operations.md").read_text()
 CONTRIBUTING = (REPOSITORY / "CONTRIBUTING.md").read_text()
 MESSAGES = pb.DESCRIPTOR.message_types_by_name
 NOT_OURS = {"..", "build", "demo"}
@@ -65,6 +71,7 @@ def flags_in(rows):
     return {re.match(r"--[\w-]+", text)[0]: row for row in rows for text in code(row[0])}
 
 
+@functools.cache
 def help_of(*command):
     name, *rest = command
     done = subprocess.run(
@@ -105,9 +112,20 @@ def test_flags_and_their_defaults_are_those_of_the_help(command, part):
 
 def test_every_server_flag_has_its_environment_variable():
     variables = dict(re.findall(r"^ +(--[\w-]+) .*\(Env:(\w+)\)", help_of("darkroom-server"), re.M))
-    assert set(variables) == set(flags_in(table(API, "flag"))) - {"--help", "--version"}
+    questions = {"--help", "--version", "--check-config", "--print-config"}
+    assert set(variables) == set(flags_in(table(API, "flag"))) - questions
     for flag, variable in variables.items():
         assert variable == "DARKROOM_" + flag[2:].upper().replace("-", "_")
+
+
+def test_health_names_are_those_of_the_server(server):
+    rows = table(section(API, "Health"), "service")
+    names = [(code(row[0]) or [""])[0] for row in rows]
+    assert len(set(names)) == 3
+    for name in names:
+        request = health_pb2.HealthCheckRequest(service=name)
+        reply = health_pb2_grpc.HealthStub(server.channel).Check(request)
+        assert reply.status == health_pb2.HealthCheckResponse.SERVING, name
 
 
 def test_error_reasons_are_those_of_the_code():
@@ -149,9 +167,70 @@ def kind_of(field):
     return label + presence + names[field.type]
 
 
+def test_methods_are_those_of_the_proto():
+    service = pb.DESCRIPTOR.services_by_name["ImageGenerationService"]
+    named = [code(row[0])[0] for row in table(API, "method")]
+    assert named == [method.name for method in service.methods]
+
+
+def test_events_of_a_stream_are_those_of_the_proto():
+    fields = MESSAGES["StreamImagesResponse"].oneofs_by_name["event"].fields
+    named = [(*code(row[0]), *code(row[1])) for row in table(section(API, "Streams"), "event")]
+    assert named == [(field.name, field.message_type.name) for field in fields]
+
+
+def leaves(message, prefix=""):
+    """The paths of a message's fields, those of its own nested messages one by one."""
+    for field in message.fields:
+        nested = field.message_type
+        if nested is not None and nested.containing_type is message:
+            yield from leaves(nested, f"{field.name}.")
+        else:
+            yield prefix + field.name
+
+
+def test_the_models_description_is_what_a_server_answers(server):
+    rows = table(section(API, "Model"), "field")
+    assert [path for row in rows for path in code(row[0])] == list(
+        leaves(MESSAGES["GetModelResponse"])
+    )
+    reply = server.stub.GetModel(pb.GetModelRequest())
+    answer = json_format.MessageToDict(reply, preserving_proto_field_name=True)
+    for names, value, _ in rows:
+        if not re.fullmatch("`[^`]+`", value):  # Words.
+            continue
+        for path in code(names):
+            found = answer
+            for part in path.split("."):
+                found = found[part]
+            assert str(found) == value[1:-1], path
+
+
+def test_fields_of_the_log_are_those_that_it_has(server):
+    request = pb.GenerateImagesRequest(prompt="a red apple", num_inference_steps=1)
+    trace = f"00-{'1' * 32}-{'2' * 16}-01"
+    server.stub.GenerateImages(request, metadata=[("traceparent", trace)])
+    with pytest.raises(grpc.RpcError):
+        server.stub.GenerateImages(pb.GenerateImagesRequest(num_inference_steps=0))
+    documented = {name for row in table(OPERATIONS, "field") for name in code(row[0])}
+
+    def logged():
+        lines = [json.loads(line) for line in server.log().splitlines() if line.startswith("{")]
+        return {name for line in lines if "code" in line for name in line}
+
+    wait_until(lambda: logged() == documented - {"prompt"}, "lines with all fields but the prompt")
+
+
+def test_events_of_the_log_are_those_of_the_code():
+    sources = [path.read_text() for path in sorted((REPOSITORY / "server").glob("*.cc"))]
+    logged = {name for text in sources for name in re.findall(r'LogEvent\([^;"]*"(\w+)"', text)}
+    named = {name for row in table(OPERATIONS, "event") for name in code(row[0])}
+    assert logged and named == logged
+
+
 @pytest.mark.parametrize("message", sorted(MESSAGES))
 def test_every_message_is_described_with_all_its_fields(message):
-    described = section(API, "Request") + section(API, "Reply")
+    described = "".join(section(API, title) for title in ("Request", "Reply", "Streams", "Model"))
     assert f"`{message}`" in described or message == "GenerateImagesRequest"
     nested = [MESSAGES[message], *MESSAGES[message].nested_types]
     for field in (field.name for part in nested for field in part.fields):
@@ -165,6 +244,17 @@ def test_enum_values_are_those_of_the_proto():
     for name, built, not_built in rows:
         values = [value.name for value in enums[name].values if value.number]
         assert sorted(code(built) + code(not_built)) == sorted(values)
+
+
+@pytest.mark.parametrize("page", page_names())
+def test_flags_and_metrics_that_are_named_exist(page):
+    text = (REPOSITORY / page).read_text()
+    helps = [[], ["generate"]]
+    flags = set(HELP_FLAG.findall(help_of("darkroom-server")))
+    flags = flags.union(*(HELP_FLAG.findall(help_of("darkroom", *words)) for words in helps))
+    assert set(re.findall(r"`(--[a-z][\w-]*)", text)) <= flags
+    metrics = {code(row[0])[0] for row in table(API, "metric")}
+    assert set(re.findall(r"`(darkroom_\w+)", text)) <= metrics
 
 
 @pytest.mark.parametrize("page", page_names())
@@ -190,12 +280,13 @@ def test_files_that_are_named_exist(page):
             assert (REPOSITORY / text).exists(), text
 
 
-def test_examples_of_the_readme_run(server, tmp_path):
+def test_examples_of_the_pages_run(server, tmp_path):
     (tmp_path / "build/release").mkdir(parents=True)
     (tmp_path / "build/release/bin").symlink_to(program("darkroom").parent)
     (tmp_path / "proto").symlink_to(REPOSITORY / "proto")
-    examples = EXAMPLE.findall(README)
-    assert len(examples) == README.count("<!-- test")
+    pages = README + OPERATIONS  # In this order: the first makes the stubs.
+    examples = EXAMPLE.findall(pages)
+    assert len(examples) == pages.count("<!-- test")
     for variable, value, language, text in examples:
         environment = clean_environment({"DARKROOM_SERVER": server.address})
         environment["PATH"] = f"{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}"
@@ -212,8 +303,8 @@ def test_examples_of_the_readme_run(server, tmp_path):
         )
         assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
     assert len(list(tmp_path.glob("pictures/*-0-7.png"))) == 2
-    for image in (tmp_path / "pictures/contact-sheet.png", tmp_path / "apple.png"):
-        assert image.read_bytes().startswith(b"\x89PNG")
+    for name in ("pictures/contact-sheet.png", "apple.png", "apple-streamed.png"):
+        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
 def test_cpp_example_uses_names_that_exist():

@@ -18,6 +18,7 @@ from protos import REPOSITORY, rpc
 
 _START_TIMEOUT = 60.0
 _METRICS_LINE = re.compile(r"metrics on (\S+)")
+_HEALTH_LINE = re.compile(r"health on (\S+)")
 _READY_LINE = re.compile(r"darkroom-server ready on (\S+) \(model (.+), device (\S+)\)")
 
 
@@ -49,9 +50,17 @@ class LiveServer:
 
     `flags` come after the listen flags. Everything is usable once the block is entered: the server
     has printed its two ready lines by then. It stops without a lame duck unless told of one.
+    `credentials` are its channels' own when it speaks TLS.
     """
 
-    def __init__(self, *flags, model=None, environment=None, start_timeout=_START_TIMEOUT):
+    def __init__(
+        self,
+        *flags,
+        model=None,
+        environment=None,
+        credentials=None,
+        start_timeout=_START_TIMEOUT,
+    ):
         self._command = [str(program("darkroom-server")), "--listen", "127.0.0.1:0"]
         self._command += ["--metrics-listen", "127.0.0.1:0"]
         self._command += ["--model", str(model)] if model is not None else []
@@ -59,6 +68,7 @@ class LiveServer:
         self._environment = clean_environment(
             {"DARKROOM_LAME_DUCK": "0s", **(environment or {})}
         )
+        self._credentials = credentials
         self._start_timeout = start_timeout
         self._channels = []
         self._good_exits = {0}
@@ -78,6 +88,8 @@ class LiveServer:
             threading.Thread(target=self._read_stdout, daemon=True).start()
             deadline = time.monotonic() + self._start_timeout
             self.metrics_address = self._expect_line(_METRICS_LINE, deadline)[1]
+            if "--health-listen" in self._command:
+                self.health_address = self._expect_line(_HEALTH_LINE, deadline)[1]
             ready = self._expect_line(_READY_LINE, deadline)
             self.address, self.model_id, self.device = ready[1], ready[2], ready[3]
             self.channel = self.open_channel()
@@ -103,15 +115,22 @@ class LiveServer:
         elif code not in self._good_exits:
             raise AssertionError(f"darkroom-server ended with {code}:\n{log[-8000:]}")
 
-    def open_channel(self, **options):
-        """A channel on a connection of its own, closed with the server."""
+    def open_channel(self, credentials=None, **options):
+        """A channel on a connection of its own, closed with the server.
+
+        `credentials` are in place of those that the server was started with.
+        """
         settings = {
             "grpc.max_receive_message_length": 64 << 20,
             "grpc.use_local_subchannel_pool": 1,
             "grpc.enable_http_proxy": 0,
             **options,
         }
-        channel = grpc.insecure_channel(self.address, options=list(settings.items()))
+        credentials = credentials or self._credentials
+        if credentials is None:
+            channel = grpc.insecure_channel(self.address, options=list(settings.items()))
+        else:
+            channel = grpc.secure_channel(self.address, credentials, list(settings.items()))
         self._channels.append(channel)
         return channel
 
@@ -158,6 +177,11 @@ class LiveServer:
             self._good_exits |= {-sig} if sig == signal.SIGKILL else set()
             self.process.send_signal(sig)
         return self.process.wait(timeout)
+
+    def expect_exit(self, code, timeout=60):
+        """Waits for the server to end by itself with `code`, which then is no crash."""
+        assert self.process.wait(timeout) == code, self.log()[-8000:]
+        self._good_exits.add(code)
 
     def _read_stdout(self):
         with self.process.stdout as lines:
