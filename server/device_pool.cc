@@ -10,18 +10,27 @@ DevicePool::DevicePool(std::vector<std::unique_ptr<DeviceWorker>> workers)
     : workers_(std::move(workers)) {}
 
 absl::StatusOr<JobTicket> DevicePool::Submit(std::vector<ImageJob> jobs, const JobTerms& terms) {
-  JobTicket ticket;
-  absl::Duration least = absl::InfiniteDuration();
-  for (size_t i = 0; workers_.size() > 1 && i < workers_.size(); ++i) {
-    const absl::Duration wait = workers_[i]->Predict(jobs, terms);
-    if (wait >= least) continue;
-    least = wait;
-    ticket.device = i;
+  absl::Status refusal;
+  for (const size_t device : Order(jobs, terms)) {
+    DeviceWorker& worker = *workers_[device];
+    const RowId first = worker.ReserveRows(jobs.size());
+    const absl::Status status = worker.Submit(first, std::move(jobs), terms);
+    if (status.ok()) return JobTicket{device, first};
+    refusal.Update(status);
   }
-  DeviceWorker& worker = *workers_[ticket.device];
-  ticket.first = worker.ReserveRows(jobs.size());
-  if (absl::Status s = worker.Submit(ticket.first, std::move(jobs), terms); !s.ok()) return s;
-  return ticket;
+  return refusal;
+}
+
+std::vector<size_t> DevicePool::Order(const std::vector<ImageJob>& jobs, const JobTerms& terms) {
+  if (workers_.size() == 1) return {0};
+  std::vector<std::pair<absl::Duration, size_t>> waits;
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    waits.emplace_back(workers_[i]->Predict(jobs, terms), i);
+  }
+  std::sort(waits.begin(), waits.end());
+  std::vector<size_t> order;
+  for (const auto& [wait, device] : waits) order.push_back(device);
+  return order;
 }
 
 void DevicePool::Cancel(const JobTicket& ticket) { workers_[ticket.device]->Cancel(ticket.first); }

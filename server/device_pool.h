@@ -15,14 +15,15 @@ struct JobTicket {
   RowId first = 0;
 };
 
-// All devices: each request goes to the one that is predicted to be done with it first, and stays
-// there. Thread-safe.
+// All devices: each request goes to the one that is predicted to be done with it first, or, where
+// that refuses it, to the next, and stays there. Thread-safe.
 class DevicePool {
  public:
   // At least one worker.
   explicit DevicePool(std::vector<std::unique_ptr<DeviceWorker>> workers);
 
-  // See DeviceWorker::Submit. The jobs may end before it returns.
+  // See DeviceWorker::Submit; the status is that of the first one asked. The jobs may end before it
+  // returns.
   absl::StatusOr<JobTicket> Submit(std::vector<ImageJob> jobs, const JobTerms& terms);
   // These do nothing for what has ended.
   void Cancel(const JobTicket& ticket);
@@ -39,6 +40,9 @@ class DevicePool {
   absl::Duration LongestCall() const;
 
  private:
+  // The devices, by when they are predicted to be done with the jobs.
+  std::vector<size_t> Order(const std::vector<ImageJob>& jobs, const JobTerms& terms);
+
   const std::vector<std::unique_ptr<DeviceWorker>> workers_;
 };
 

@@ -63,7 +63,8 @@ absl::Duration DeviceWorker::Predict(const std::vector<ImageJob>& jobs, const Jo
   return batcher_.Predict(Describe(/*first=*/0, jobs, terms));
 }
 
-absl::Status DeviceWorker::Submit(RowId first, std::vector<ImageJob> jobs, const JobTerms& terms) {
+absl::Status DeviceWorker::Submit(RowId first, std::vector<ImageJob>&& jobs,
+                                  const JobTerms& terms) {
   const BatchRequest request = Describe(first, jobs, terms);
   const absl::Time now = clock_.TimeNow();
   {
@@ -78,7 +79,7 @@ absl::Status DeviceWorker::Submit(RowId first, std::vector<ImageJob> jobs, const
   }
   const absl::Status status = batcher_.Submit(request);
   if (!status.ok()) {
-    for (const Row& row : request.rows) Remove(row.id);
+    for (size_t i = 0; i < jobs.size(); ++i) jobs[i] = std::move(Remove(first + i)->job);
   }
   return AsQueueError(status, terms.tenant);
 }

@@ -78,9 +78,9 @@ class DeviceWorker final : private Engine {
   // Names for `count` jobs of one request, to be submitted or not: the first; the others follow.
   RowId ReserveRows(size_t count) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Accepts all jobs of one request, which are of one size, or, with a status, none: see
-  // Batcher::Submit.
-  absl::Status Submit(RowId first, std::vector<ImageJob> jobs, const JobTerms& terms)
+  // Takes all jobs of one request, which are of one size, or, with a status, leaves them as they
+  // are: see Batcher::Submit.
+  absl::Status Submit(RowId first, std::vector<ImageJob>&& jobs, const JobTerms& terms)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // How long these jobs would take from now to the last one's end.

@@ -160,6 +160,22 @@ TEST_F(DevicePoolTest, ARefusedRequestLeavesNothingBehind) {
               testing::AllOf(testing::SizeIs(kQueuedImages), testing::Each(IsOk())));
 }
 
+TEST_F(DevicePoolTest, WhatTheFirstDeviceHasNoRoomForGoesToTheNext) {
+  DevicePool pool = MakePool({0.001, 100});
+  ASSERT_EQ(Submit(pool, 2, 10).device, 0);
+  for (int i = 0; i < kQueuedImages; ++i) {
+    ASSERT_OK(pool.Submit(MakeJobs(1, 10), {}));
+  }
+  EXPECT_EQ(Submit(pool, 1, 10).device, 1);
+  for (int i = 0; i < kQueuedImages; ++i) {
+    EXPECT_EQ(pool.Submit(MakeJobs(1, 10), {})->device, 1);
+  }
+  EXPECT_THAT(pool.Submit(MakeJobs(1, 10), {}).status(),
+              StatusIs(absl::StatusCode::kResourceExhausted));
+  ReleaseAll();
+  for (const absl::Status& end : AwaitEnds(3 + 2 * kQueuedImages)) EXPECT_OK(end);
+}
+
 TEST_F(DevicePoolTest, ADeviceThatIsBusyDoesNotHoldUpTheDrainOfTheOthers) {
   DevicePool pool = MakePool({1.0, 1.0});
   ASSERT_EQ(Submit(pool, 1, 10).device, 0);
