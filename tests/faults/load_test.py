@@ -2,6 +2,7 @@
 
 import collections
 import json
+import os
 import statistics
 import threading
 import time
@@ -24,7 +25,8 @@ ONE_AT_A_TIME = ["--batching", "static", "--batch-window", "0s", "--max-batch-si
 LONG = {"num_inference_steps": 150, "width": 512, "height": 512}
 REFUSALS = 20
 STORMERS, STORM = 4, 250
-OVERLOAD, MEASURE_SECONDS, OVERLOAD_SECONDS, WAITERS = 10, 5, 10, 16
+OVERLOAD, MEASURE_SECONDS, WAITERS = 10, 5, 16
+OVERLOAD_SECONDS = int(os.environ.get("DARKROOM_OVERLOAD_SECONDS", "10"))
 MOST_OVERTAKERS = 64
 
 
