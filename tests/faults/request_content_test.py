@@ -155,7 +155,7 @@ def test_row_06_random_bytes_end_their_own_call_only(server):
     assert len(neighbour.result().images) == 1
 
 
-@pytest.mark.parametrize("method", ["GenerateImage", "StreamImages", "GetModel", "", "a/b"])
+@pytest.mark.parametrize("method", ["GenerateImage", "streamImages", "EditImages", "", "a/b"])
 def test_row_07_unknown_method_is_unimplemented(server, method):
     path = f"/darkroom.v1.ImageGenerationService/{method}"
     failure = expect_failure(lambda: send_bytes(server.channel, b"", method=path))
