@@ -11,7 +11,8 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "model/sdxl_pipeline.h"
+#include "bench/measure.h"
+#include "model/image_generator.h"
 
 namespace darkroom {
 namespace {
@@ -44,11 +45,6 @@ double Time(ImageGenerator& generator, const std::vector<ImageRequest>& requests
   return absl::ToDoubleSeconds(absl::Now() - begin);
 }
 
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
-}
-
 void Compare(ImageGenerator& generator, int rows, int rounds) {
   std::vector<ImageRequest> requests;
   for (int i = 0; i < rows; ++i) requests.push_back(MakeRequest(generator.info(), i));
@@ -71,12 +67,8 @@ int main(int argc, char** argv) {
     std::fputs("usage: batch_gain CHECKPOINT [ROUNDS]\n", stderr);
     return 2;
   }
-  auto generator = darkroom::LoadSdxlPipeline(argv[1], {});
-  if (!generator.ok()) {
-    std::fprintf(stderr, "%s\n", std::string(generator.status().message()).c_str());
-    return 3;
-  }
-  const int rounds = argc > 2 ? std::max(1, std::atoi(argv[2])) : 5;
-  for (const int rows : {1, 2, 4, 8}) darkroom::Compare(**generator, rows, rounds);
+  const auto generator = darkroom::LoadOrExit(argv[1]);
+  const int rounds = darkroom::CountArgument(argc, argv, 2, 5);
+  for (const int rows : {1, 2, 4, 8}) darkroom::Compare(*generator, rows, rounds);
   return 0;
 }

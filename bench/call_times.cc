@@ -12,7 +12,8 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "model/sdxl_pipeline.h"
+#include "bench/measure.h"
+#include "model/image_generator.h"
 
 namespace darkroom {
 namespace {
@@ -28,11 +29,6 @@ ImageRequest MakeRequest(int height, int width, int i) {
   request.conditioning = {.original_size = request.size, .target_size = request.size};
   request.negative_conditioning = request.conditioning;
   return request;
-}
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 // Seconds of every call, by kind.
@@ -104,13 +100,9 @@ int main(int argc, char** argv) {
     std::fputs("usage: call_times CHECKPOINT [ROWS [ROUNDS]]\n", stderr);
     return 2;
   }
-  auto generator = darkroom::LoadSdxlPipeline(argv[1], {});
-  if (!generator.ok()) {
-    std::fprintf(stderr, "%s\n", std::string(generator.status().message()).c_str());
-    return 3;
-  }
-  const int rows = argc > 2 ? std::max(1, std::atoi(argv[2])) : 8;
-  const int rounds = argc > 3 ? std::max(1, std::atoi(argv[3])) : 9;
-  std::printf("%s\n", darkroom::Measure(**generator, rows, rounds).dump(1).c_str());
+  const auto generator = darkroom::LoadOrExit(argv[1]);
+  const int rows = darkroom::CountArgument(argc, argv, 2, 8);
+  const int rounds = darkroom::CountArgument(argc, argv, 3, 9);
+  std::printf("%s\n", darkroom::Measure(*generator, rows, rounds).dump(1).c_str());
   return 0;
 }
