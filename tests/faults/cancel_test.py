@@ -6,7 +6,7 @@ import grpc
 import pytest
 
 from draws import seeded_random
-from live_server import wait_until
+from live_server import steps_made, wait_until
 from pictures import assert_same_picture, pixels_of, raw_request
 from protos import pb, rpc
 from surviving_server import surviving_server, wait_for_rest
@@ -16,10 +16,6 @@ pytestmark = pytest.mark.timeout(300)
 OK, CANCELLED = grpc.StatusCode.OK, grpc.StatusCode.CANCELLED
 LARGE = {"width": 256, "height": 256, "guidance_scale": 1, "num_inference_steps": 2}
 RACES, RACERS = 2000, 8
-
-
-def steps_made(live):
-    return live.metric("darkroom_denoise_steps_total")
 
 
 def decoded(live):

@@ -7,7 +7,7 @@ import time
 import grpc
 import pytest
 
-from live_server import wait_until
+from live_server import steps_made, wait_until
 from pictures import pixels_of, raw_request
 from raw_http2 import RawConnection
 from rpc_errors import expect_failure
@@ -18,10 +18,6 @@ pytestmark = pytest.mark.timeout(240)
 STEPS = 20
 DEADLINE_EXCEEDED = 4
 LATE = grpc.StatusCode.DEADLINE_EXCEEDED
-
-
-def steps_made(live):
-    return live.metric("darkroom_denoise_steps_total")
 
 
 def send(live, timeout=3600, **fields):

@@ -14,7 +14,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from draws import draw_prompt, seeded_random
-from live_server import LiveServer, clean_environment, program, wait_until
+from live_server import LiveServer, clean_environment, program, wait_for_live_calls, wait_until
 from pictures import pixels_of, raw_request
 from protos import pb, rpc
 from rpc_errors import failure_of
@@ -57,12 +57,6 @@ def stream(live, channel=None, timeout=PATIENCE, **fields):
 def watch_health(live):
     stub = health_pb2_grpc.HealthStub(live.open_channel())
     return stub.Watch(health_pb2.HealthCheckRequest(service=SERVICE), timeout=PATIENCE)
-
-
-def wait_for_live_calls(live, count):
-    wait_until(
-        lambda: live.metric("darkroom_live_calls") == count, f"{count} calls are live", timeout=60
-    )
 
 
 def wait_for_device(live):
@@ -163,7 +157,7 @@ def test_row_75_sigterm_with_a_full_queue():
     flags = ["--batch-window", "600s", "--max-queued-images", "8", "--max-batch-size", "16"]
     with LiveServer(*flags) as live:
         calls = [send(live, seed=seed, num_inference_steps=2) for seed in range(8)]
-        wait_for_live_calls(live, 8)
+        wait_for_live_calls(live, 8, timeout=60)
         refused = failure_of(send(live, num_inference_steps=2).exception())
         assert refused.reason == "QUEUE_FULL"
         live.process.send_signal(signal.SIGTERM)
@@ -175,7 +169,7 @@ def test_row_75_reply_over_a_long_way_arrives():
     with LiveServer("--batch-window", "0s") as live, TcpProxy(live.address, delay=1.0) as proxy:
         with grpc.insecure_channel(proxy.address, NARROW) as channel:
             call = send(live, channel, **WIDE)
-            wait_for_live_calls(live, 1)
+            wait_for_live_calls(live, 1, timeout=60)
             live.process.send_signal(signal.SIGTERM)
             pixels_of(call.result().images[0])
             assert live.process.wait(60) == 0
@@ -186,7 +180,7 @@ def test_row_75_reader_that_has_vanished_does_not_hold_the_exit():
     with LiveServer(*flags) as live, TcpProxy(live.address) as proxy:
         with grpc.insecure_channel(proxy.address, NARROW) as channel:
             call, streamed = send(live, channel, **WIDE), stream(live, channel, **WIDE)
-            wait_for_live_calls(live, 2)
+            wait_for_live_calls(live, 2, timeout=60)
             proxy.part()
             wait_until(lambda: live.metric("darkroom_images_total") == 2, "images", timeout=60)
             live.process.send_signal(signal.SIGTERM)
@@ -204,7 +198,7 @@ def test_row_76_second_signal_ends_at_once(second, lame_duck):
         assert next(watch).status == SERVING
         calls = [send(live, num_inference_steps=150, seed=seed) for seed in range(5)]
         streamed = stream(live, num_inference_steps=150)
-        wait_for_live_calls(live, 6)
+        wait_for_live_calls(live, 6, timeout=60)
         live.process.send_signal(signal.SIGTERM)
         assert next(watch).status == NOT_SERVING
         live.process.send_signal(second)
@@ -215,11 +209,11 @@ def test_row_76_second_signal_ends_at_once(second, lame_duck):
 def test_row_76_second_signal_does_not_wait_for_a_long_step():
     with LiveServer("--batch-window", "0s", "--max-batch-size", "1") as live:
         calls = [send(live, **HUGE)]
-        wait_for_live_calls(live, 1)
+        wait_for_live_calls(live, 1, timeout=60)
         wait_for_device(live)
         calls.append(send(live, **HUGE))
         streamed = stream(live, **HUGE)
-        wait_for_live_calls(live, 3)
+        wait_for_live_calls(live, 3, timeout=60)
         live.process.send_signal(signal.SIGTERM)
         live.process.send_signal(signal.SIGINT)
         assert live.process.wait(AT_ONCE) == 0
@@ -263,7 +257,7 @@ def test_row_77_sigkill_mid_stream_and_the_same_images_again():
 def test_row_78_late_request_is_told_to_go_elsewhere():
     with LiveServer("--batch-window", "0s", "--lame-duck", "500ms") as live:
         held = send(live, num_inference_steps=150)
-        wait_for_live_calls(live, 1)
+        wait_for_live_calls(live, 1, timeout=60)
         channel = live.open_channel()
         live.process.send_signal(signal.SIGTERM)
         assert len(send(live, channel, num_inference_steps=1).result().images) == 1

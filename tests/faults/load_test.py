@@ -11,7 +11,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from live_server import LiveServer, wait_until
+from live_server import LiveServer, steps_made, wait_until
 from pictures import raw_request
 from protos import rpc
 from rpc_errors import expect_failure
@@ -28,10 +28,6 @@ STORMERS, STORM = 4, 250
 OVERLOAD, MEASURE_SECONDS, WAITERS = 10, 5, 16
 OVERLOAD_SECONDS = int(os.environ.get("DARKROOM_OVERLOAD_SECONDS", "10"))
 MOST_OVERTAKERS = 64
-
-
-def steps_made(live):
-    return live.metric("darkroom_denoise_steps_total")
 
 
 def send(live, stub=None, metadata=None, **fields):

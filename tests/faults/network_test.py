@@ -16,7 +16,7 @@ import pytest
 from prometheus_client import parser
 
 from draws import draw_prompt, seeded_random
-from live_server import LiveServer, clean_environment, program, wait_until
+from live_server import LiveServer, clean_environment, program, wait_for_live_calls, wait_until
 from pictures import raw_request
 from protos import pb, rpc
 from rpc_errors import expect_failure, failure_of
@@ -37,12 +37,6 @@ def proxied(server, request):
     with TcpProxy(server.address, **request.param) as proxy:
         with grpc.insecure_channel(proxy.address) as channel:
             yield proxy, rpc.ImageGenerationServiceStub(channel)
-
-
-def wait_for_live_calls(live, count):
-    wait_until(
-        lambda: live.metric("darkroom_live_calls") == count, f"{count} calls are live", timeout=90
-    )
 
 
 def free_ports(count):
@@ -119,7 +113,7 @@ def test_row_83_connection_that_is_too_old_lets_its_call_end():
             request = raw_request(seed=3, num_inference_steps=2)
             old = stub.GenerateImages.future(request, timeout=ANSWER)
             # Its window is longer than the connection may live, which ends in a second and a bit.
-            wait_for_live_calls(live, 1)
+            wait_for_live_calls(live, 1, timeout=90)
             while proxy.connections == 1 and not old.done():
                 stub.GetModel(pb.GetModelRequest(), timeout=ANSWER)
                 time.sleep(0.05)
@@ -168,7 +162,7 @@ def test_row_84_partition_that_heals_costs_time_alone(server, proxied):
     proxy, stub = proxied
     before = made_images(server)
     call = stub.GenerateImages.future(raw_request(seed=9, num_inference_steps=8), timeout=ANSWER)
-    wait_for_live_calls(server, 1)
+    wait_for_live_calls(server, 1, timeout=90)
     proxy.part()
     time.sleep(5)
     assert not call.done()
@@ -304,7 +298,7 @@ def scrape(live, timeout=30):
 def test_row_87_50_scrapes_at_once_during_a_batch(server):
     request = raw_request(num_inference_steps=40, num_images=4)
     batch = server.stub.GenerateImages.future(request, timeout=ANSWER)
-    wait_for_live_calls(server, 1)
+    wait_for_live_calls(server, 1, timeout=90)
     with concurrent.futures.ThreadPoolExecutor(50) as pool:
         scrapes = list(pool.map(lambda _: scrape(server), range(50)))
     assert len({frozenset(names) for _, names in scrapes}) == 1

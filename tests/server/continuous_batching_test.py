@@ -5,7 +5,7 @@ import numpy
 import pytest
 
 from draws import draw_prompt, seeded_random
-from live_server import LiveServer, wait_until
+from live_server import LiveServer, steps_made, wait_until
 from pictures import assert_same_picture, pixels_of, raw_request
 from protos import pb
 from rpc_errors import expect_failure
@@ -34,10 +34,6 @@ def alone():
 # By default nobody is refused for want of patience, however slow the machine is.
 def send(live, request, timeout=3600):
     return live.stub.GenerateImages.future(request, timeout=timeout)
-
-
-def steps_made(live):
-    return live.metric("darkroom_denoise_steps_total")
 
 
 def draw_request(rng, least_steps, most_steps):

@@ -6,6 +6,7 @@ import pytest
 from live_server import LiveServer, wait_until
 from pictures import raw_request
 from rpc_errors import expect_failure
+from surviving_server import wait_for_rest
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -21,12 +22,6 @@ def wait_for_queue_depth(live, depth):
     wait_until(
         lambda: live.metric("darkroom_queue_depth") == depth, f"the queue holds {depth} images"
     )
-
-
-def wait_for_rest(live):
-    """The last gauge may trail the reply that it counts."""
-    wait_for_queue_depth(live, 0)
-    wait_until(lambda: live.metric("darkroom_live_calls") == 0, "no call is live")
 
 
 def passed_rows(live):
@@ -75,7 +70,7 @@ def test_queue_is_full_by_pixels_too():
         wait_for_queue_depth(live, 2)
         expect_queue_full(live, 1, num_images=2)
         waiting.cancel()
-        wait_for_rest(live)
+        wait_for_rest(live, timeout=10)
 
 
 def test_cancelled_request_leaves_and_its_neighbours_get_their_images():
@@ -89,7 +84,7 @@ def test_cancelled_request_leaves_and_its_neighbours_get_their_images():
         assert [reply.images[0].seed for reply in replies] == [0, 2]
         assert {reply.stats.batch_sizes.max for reply in replies} == {2}
         assert calls[1].code() == grpc.StatusCode.CANCELLED
-        wait_for_rest(live)
+        wait_for_rest(live, timeout=10)
         assert passed_rows(live) - before == 2 * STEPS
 
 
@@ -105,7 +100,7 @@ def test_cancelled_request_leaves_its_batch_while_it_runs():
         reply = stayer.result()
         assert reply.images[0].seed == 2
         assert (reply.stats.batch_sizes.min, reply.stats.batch_sizes.max) == (1, 2)
-        wait_for_rest(live)
+        wait_for_rest(live, timeout=10)
         assert passed_rows(live) - before < 2 * 150
 
 
@@ -120,7 +115,7 @@ def test_deadline_that_cannot_be_kept_costs_no_step_and_no_neighbour():
         reply = stayer.result()
         assert reply.images[0].seed == 1
         assert reply.stats.batch_sizes.max == 1
-        wait_for_rest(live)
+        wait_for_rest(live, timeout=10)
         assert passed_rows(live) - before == STEPS
 
 
@@ -134,4 +129,4 @@ def test_many_cancellations_leave_nothing_behind():
                 assert call.result().images[0].seed == seed
             else:
                 assert (seed % 2, call.code()) == (0, grpc.StatusCode.CANCELLED)
-        wait_for_rest(live)
+        wait_for_rest(live, timeout=10)

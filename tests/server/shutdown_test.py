@@ -7,7 +7,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-from live_server import LiveServer, wait_until
+from live_server import LiveServer, wait_for_live_calls, wait_until
 from pictures import pixels_of, raw_request
 from protos import rpc
 from rpc_errors import expect_failure, failure_of
@@ -27,12 +27,6 @@ def send(live, channel=None, timeout=200, **fields):
 def health_of(live, name):
     stub = health_pb2_grpc.HealthStub(live.channel)
     return stub.Check(health_pb2.HealthCheckRequest(service=name), timeout=20).status
-
-
-def wait_for_live_calls(live, count):
-    wait_until(
-        lambda: live.metric("darkroom_live_calls") == count, f"{count} calls are live", timeout=30
-    )
 
 
 def test_sigterm_with_24_accepted_requests_makes_all_24_images():

@@ -45,6 +45,16 @@ def wait_until(condition, what, timeout=10.0):
         time.sleep(0.01)
 
 
+def wait_for_live_calls(live, count, timeout=30):
+    wait_until(
+        lambda: live.metric("darkroom_live_calls") == count, f"{count} calls are live", timeout
+    )
+
+
+def steps_made(live):
+    return live.metric("darkroom_denoise_steps_total")
+
+
 class LiveServer:
     """Runs darkroom-server inside a `with` block and fails the block when the server crashed.
 
