@@ -1,10 +1,8 @@
 #include "server/auth_tokens.h"
 
 #include <openssl/crypto.h>
-#include <openssl/sha.h>
 
 #include <algorithm>
-#include <array>
 #include <utility>
 #include <vector>
 
@@ -13,11 +11,12 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "server/identifier.h"
+#include "server/sha256.h"
 
 namespace darkroom {
 namespace {
 
-constexpr size_t kMaxOwnerLength = 64;
 constexpr size_t kMinTokenLength = 16;
 constexpr size_t kMaxTokenLength = 512;
 constexpr char kHigh[] = "high";
@@ -25,28 +24,13 @@ constexpr absl::string_view kScheme = "bearer";
 constexpr char kRefusal[] =
     "the call needs one of this server's tokens, as metadata `authorization: Bearer TOKEN`";
 
-using Digest = std::array<uint8_t, SHA256_DIGEST_LENGTH>;
-
-Digest DigestOf(absl::string_view token) {
-  Digest digest;
-  SHA256(reinterpret_cast<const uint8_t*>(token.data()), token.size(), digest.data());
-  return digest;
-}
-
-bool IsOwner(absl::string_view text) {
-  return !text.empty() && text.size() <= kMaxOwnerLength &&
-         std::all_of(text.begin(), text.end(), [](unsigned char c) {
-           return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
-         });
-}
-
 bool IsToken(absl::string_view text) {
   return text.size() >= kMinTokenLength && text.size() <= kMaxTokenLength &&
          std::all_of(text.begin(), text.end(), absl::ascii_isgraph);
 }
 
 struct Entry {
-  Digest digest;
+  Sha256Digest digest;
   Caller caller;
 };
 
@@ -56,7 +40,8 @@ absl::StatusOr<Entry> ParseLine(absl::string_view line) {
   if (words.size() < 2 || words.size() > 3) {
     return absl::InvalidArgumentError("a line is OWNER TOKEN [high]");
   }
-  if (!IsOwner(words[0])) {
+  std::string owner(words[0]);
+  if (!IsIdentifier(owner)) {
     return absl::InvalidArgumentError("an owner is 1 to 64 of [A-Za-z0-9._-]");
   }
   if (!IsToken(words[1])) {
@@ -65,7 +50,7 @@ absl::StatusOr<Entry> ParseLine(absl::string_view line) {
   if (words.size() == 3 && words[2] != kHigh) {
     return absl::InvalidArgumentError("after the token there may only be `high`");
   }
-  return Entry{DigestOf(words[1]), {std::string(words[0]), words.size() == 3}};
+  return Entry{Sha256({words[1].data(), words[1].size()}), {std::move(owner), words.size() == 3}};
 }
 
 // The token of `Bearer TOKEN`, empty when the value is something else.
@@ -89,7 +74,7 @@ class TokenTable {
 
   // Null when nobody has the token. Looks at every entry, and at each of their bytes.
   const Caller* Find(absl::string_view token) const {
-    const Digest digest = DigestOf(token);
+    const Sha256Digest digest = Sha256({token.data(), token.size()});
     const Caller* found = nullptr;
     for (const Entry& entry : entries_) {
       if (CRYPTO_memcmp(entry.digest.data(), digest.data(), digest.size()) == 0) {
@@ -105,7 +90,7 @@ class TokenTable {
 
 absl::StatusOr<std::shared_ptr<const TokenTable>> TokenTable::Parse(absl::string_view content) {
   auto table = std::make_shared<TokenTable>();
-  absl::flat_hash_map<Digest, int> lines;
+  absl::flat_hash_map<Sha256Digest, int> lines;
   int number = 0;
   for (absl::string_view line : absl::StrSplit(content, '\n')) {
     ++number;

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/field_rules.h"
-#include "server/generation_stats.h"
+#include "server/identifier.h"
 #include "server/logging.h"
+#include "server/proto_duration.h"
 #include "server/status_details.h"
 #include "server/trace_context.h"
 
@@ -50,9 +51,18 @@ Call::Call(const CallContext& context, Method method, grpc::CallbackServerContex
   context_.metrics.OnCallStarted();
 }
 
-void Call::Register() {
+void Call::Run() try {
   self_ = shared_from_this();
   context_.calls.Add(self_);
+  const absl::StatusOr<Caller> caller = Identify(context_.authenticator, *call_);
+  if (!caller.ok()) return Answer(caller.status());
+  {
+    absl::MutexLock lock(&mu_);
+    tenant_ = caller->tenant;
+  }
+  if (absl::Status status = Begin(*caller); !status.ok()) Answer(status);
+} catch (const std::exception& error) {
+  Answer(absl::InternalError(error.what()));
 }
 
 void Call::Release() {
@@ -80,14 +90,6 @@ void Call::OnCancelled() {
                  : absl::CancelledError("the caller cancelled"));
 }
 
-absl::StatusOr<Caller> Call::Identify() {
-  absl::StatusOr<Caller> caller = darkroom::Identify(context_.authenticator, *call_);
-  if (!caller.ok()) return caller;
-  absl::MutexLock lock(&mu_);
-  tenant_ = caller->tenant;
-  return caller;
-}
-
 absl::Time Call::Deadline() const {
   const absl::Time longest = arrival_ + context_.rules.max_duration;
   const auto left = call_->deadline() - std::chrono::system_clock::now();
@@ -100,7 +102,7 @@ absl::Time Call::Deadline() const {
 
 absl::Status Call::Open(const v1::GenerateImagesRequest& request, const Caller& caller,
                         absl::Time deadline, std::shared_ptr<GenerationListener> listener) {
-  if (!request.request_id().empty() && IsRequestId(request.request_id())) {
+  if (IsIdentifier(request.request_id())) {
     absl::MutexLock lock(&mu_);
     asked_["request_id"] = request.request_id();  // Already for a refusal.
   }

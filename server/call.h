@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -51,6 +52,9 @@ class Call : public LiveCall, public std::enable_shared_from_this<Call> {
  public:
   Call(const CallContext& context, Method method, grpc::CallbackServerContext* call);
 
+  // Lets the call begin, if its caller is let in, and answers what goes wrong. To be called once.
+  void Run() ABSL_LOCKS_EXCLUDED(mu_);
+
   // Answers, the first time; the generations lose their listener.
   void Abort(const absl::Status& status) final { Answer(status); }
 
@@ -58,14 +62,14 @@ class Call : public LiveCall, public std::enable_shared_from_this<Call> {
   void OnTick(absl::Time now) override ABSL_LOCKS_EXCLUDED(mu_);
 
  protected:
-  // To be called once, before all else. Afterwards the call may have been aborted.
-  void Register();
+  // What the method does with the request; the call is answered with what is not OK. It may have
+  // been aborted already.
+  virtual absl::Status Begin(const Caller& caller) = 0;
+
   // To be called last, by OnDone.
   void Release() ABSL_LOCKS_EXCLUDED(mu_);
   // By OnCancel: the caller has gone or the deadline has passed.
   void OnCancelled();
-
-  absl::StatusOr<Caller> Identify() ABSL_LOCKS_EXCLUDED(mu_);
 
   // gRPC's deadline on our clock, but at most the longest that a call may take.
   absl::Time Deadline() const;
@@ -116,6 +120,14 @@ class Call : public LiveCall, public std::enable_shared_from_this<Call> {
   std::string tenant_ ABSL_GUARDED_BY(mu_);
   nlohmann::json asked_ ABSL_GUARDED_BY(mu_) = nlohmann::json::object();  // For the log.
 };
+
+// Makes a call, which keeps itself, and runs it. For gRPC, whose reactor it is.
+template <typename Reactor, typename... Arguments>
+Reactor* Launch(Arguments&&... arguments) {
+  const auto call = std::make_shared<Reactor>(std::forward<Arguments>(arguments)...);
+  call->Run();
+  return call.get();
+}
 
 }  // namespace darkroom
 

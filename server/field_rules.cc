@@ -4,15 +4,14 @@
 #include <string>
 #include <string_view>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "server/identifier.h"
 
 namespace darkroom {
 namespace {
 
 constexpr double kMaxGuidanceScale = 50;
 constexpr uint32_t kMaxConditioning = 1 << 24;  // Beyond, float32 skips whole numbers.
-constexpr size_t kMaxRequestIdBytes = 64;
 
 bool IsPlainName(const std::string& name) {
   return name != "." && name != ".." &&
@@ -172,12 +171,6 @@ void CheckMicroConditioning(const v1::MicroConditioning& conditioning, bool text
 
 }  // namespace
 
-bool IsRequestId(const std::string& id) {
-  return id.size() <= kMaxRequestIdBytes && std::all_of(id.begin(), id.end(), [](unsigned char c) {
-           return absl::ascii_isalnum(c) || c == '.' || c == '_' || c == '-';
-         });
-}
-
 SchedulerType ToSchedulerType(v1::Scheduler scheduler, SchedulerType fallback) {
   switch (scheduler) {
     case v1::SCHEDULER_EULER: return SchedulerType::kEuler;
@@ -210,7 +203,8 @@ void CheckFields(const v1::GenerateImagesRequest& request,
   CheckNotBuilt(request, checks);
   CheckBeginning(request, checks);
   CheckMicroConditioning(request.micro_conditioning(), !request.has_init_image(), checks);
-  checks.Check(IsRequestId(request.request_id()), "request_id",
+  const std::string& id = request.request_id();
+  checks.Check(id.empty() || IsIdentifier(id), "request_id",
                "must be at most 64 of the characters A-Z, a-z, 0-9, '.', '_' and '-'");
 }
 

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
 
 #include "darkroom/v1/image_generation.pb.h"
 #include "model/image_generator.h"
@@ -22,9 +21,6 @@ struct RequestRules {
 inline constexpr uint32_t kDefaultSteps = 20;
 inline constexpr double kDefaultGuidanceScale = 5.0;  // StableDiffusionXLPipeline's.
 inline constexpr double kDefaultStrength = 0.3;       // StableDiffusionXLImg2ImgPipeline's.
-
-// At most 64 of [A-Za-z0-9._-]; also when it is empty, which has one drawn.
-bool IsRequestId(const std::string& id);
 
 // Of the scheduler that the request names, or `fallback`.
 SchedulerType ToSchedulerType(v1::Scheduler scheduler, SchedulerType fallback);

@@ -1,7 +1,5 @@
 #include "server/generate_images_call.h"
 
-#include <exception>
-
 namespace darkroom {
 
 GenerateImagesCall::GenerateImagesCall(const CallContext& context,
@@ -10,17 +8,8 @@ GenerateImagesCall::GenerateImagesCall(const CallContext& context,
                                        v1::GenerateImagesResponse* response)
     : Call(context, Method::kGenerateImages, call), request_(request), response_(response) {}
 
-void GenerateImagesCall::Run() try {
-  Register();
-  if (absl::Status status = Begin(); !status.ok()) Answer(status);
-} catch (const std::exception& error) {
-  Answer(absl::InternalError(error.what()));
-}
-
-absl::Status GenerateImagesCall::Begin() {
-  const absl::StatusOr<Caller> caller = Identify();
-  if (!caller.ok()) return caller.status();
-  return Open(*request_, *caller, Deadline(), {shared_from_this(), this});
+absl::Status GenerateImagesCall::Begin(const Caller& caller) {
+  return Open(*request_, caller, Deadline(), {shared_from_this(), this});
 }
 
 void GenerateImagesCall::OnEnd(const GenerationResult& result) {

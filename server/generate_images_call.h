@@ -17,14 +17,11 @@ class GenerateImagesCall final : public grpc::ServerUnaryReactor,
                      const v1::GenerateImagesRequest* request,
                      v1::GenerateImagesResponse* response);
 
-  // To be called once.
-  void Run();
-
   void OnCancel() override { OnCancelled(); }
   void OnDone() override { Release(); }
 
  private:
-  absl::Status Begin();
+  absl::Status Begin(const Caller& caller) override;
   void OnEnd(const GenerationResult& result) override;
   void SendStatus(const grpc::Status& status) override { Finish(status); }
 

@@ -112,7 +112,7 @@ absl::Status Generation::Submit() {
                self->OnImage(i, std::move(result));
              }});
   }
-  QueuePlace place;
+  JobTicket ticket;
   Listeners listeners;
   {
     // Under the lock, so that a cancellation comes wholly before or wholly after: the rows that end
@@ -122,37 +122,43 @@ absl::Status Generation::Submit() {
     JobTerms terms = terms_;
     terms.deadline = deadline_;
     waiting_for_ = jobs.size();
-    absl::StatusOr<JobTicket> ticket = context_.devices.Submit(std::move(jobs), terms);
-    if (!ticket.ok()) return ticket.status();
-    ticket_ = *ticket;
+    absl::StatusOr<JobTicket> accepted = context_.devices.Submit(std::move(jobs), terms);
+    if (!accepted.ok()) return accepted.status();
+    ticket = ticket_ = *accepted;
     submitted_ = true;
-    place = context_.devices.PlaceOf(ticket_).value_or(QueuePlace());
     listeners = listeners_;  // Those who join from here on hear it from Join.
   }
-  for (const auto& listener : listeners) listener->OnQueued(parsed_.request_id, place);
+  for (const auto& listener : listeners) TellQueued(*listener, ticket);
   return absl::OkStatus();
+}
+
+void Generation::TellQueued(GenerationListener& listener, const JobTicket& ticket) {
+  listener.OnQueued(parsed_.request_id,
+                    [&] { return context_.devices.PlaceOf(ticket).value_or(QueuePlace()); });
 }
 
 bool Generation::is_live() const {
   absl::MutexLock lock(&mu_);
-  return !abandoned_ && !ended_ && first_error_.ok();
+  return IsLive();
 }
 
+bool Generation::IsLive() const { return !abandoned_ && !ended_ && first_error_.ok(); }
+
 bool Generation::Join(std::shared_ptr<GenerationListener> listener, absl::Time deadline) {
-  std::optional<QueuePlace> place;
+  std::optional<JobTicket> ticket;  // Once it is accepted.
   std::vector<std::shared_ptr<const v1::Image>> images;
   {
     absl::MutexLock lock(&mu_);
-    if (abandoned_ || ended_ || !first_error_.ok()) return false;
+    if (!IsLive()) return false;
     listeners_.push_back(listener);
     deadline_ = std::max(deadline_, deadline);
     if (submitted_) {
       context_.devices.Extend(ticket_, deadline_);
-      place = context_.devices.PlaceOf(ticket_).value_or(QueuePlace());
+      ticket = ticket_;
     }
     images = images_;
   }
-  if (place.has_value()) listener->OnQueued(parsed_.request_id, *place);
+  if (ticket.has_value()) TellQueued(*listener, *ticket);
   for (const auto& image : images) {
     if (image != nullptr) listener->OnImage(image);
   }

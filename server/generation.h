@@ -62,11 +62,13 @@ class Generation final : public std::enable_shared_from_this<Generation> {
  private:
   using Listeners = std::vector<std::shared_ptr<GenerationListener>>;
 
+  bool IsLive() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   absl::Status Prepare();
   absl::Status ReadInitImage();
   absl::Status CheckPrompts() const;
   void SubmitOrEnd();
   absl::Status Submit() ABSL_LOCKS_EXCLUDED(mu_);
+  void TellQueued(GenerationListener& listener, const JobTicket& ticket);
   void OnStep(size_t index, const StepReport& report);
   void MakePreview(size_t index, const StepReport& report, Listeners listeners);
   void OnImage(size_t index, absl::StatusOr<FinishedImage> result) ABSL_LOCKS_EXCLUDED(mu_);

@@ -1,7 +1,5 @@
 #include "server/generation_desk.h"
 
-#include <openssl/sha.h>
-
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -16,14 +14,6 @@ Priority PriorityOf(v1::Priority priority) {
     case v1::PRIORITY_LOW: return Priority::kLow;
     default: return Priority::kNormal;
   }
-}
-
-std::string DigestOf(const v1::GenerateImagesRequest& request) {
-  const std::string bytes = request.SerializeAsString();
-  std::string digest(SHA256_DIGEST_LENGTH, '\0');
-  SHA256(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(),
-         reinterpret_cast<uint8_t*>(digest.data()));
-  return digest;
 }
 
 }  // namespace
@@ -53,7 +43,7 @@ absl::StatusOr<std::shared_ptr<Generation>> GenerationDesk::Open(
 absl::StatusOr<std::shared_ptr<Generation>> GenerationDesk::JoinOrEnter(
     const Key& key, const v1::GenerateImagesRequest& request, std::shared_ptr<Generation> fresh,
     std::shared_ptr<GenerationListener> listener, absl::Time deadline) {
-  std::string digest = DigestOf(request);
+  const Sha256Digest digest = Sha256(request.SerializeAsString());
   absl::MutexLock lock(&mu_);
   DropEnded();
   Entry& entry = in_flight_[key];
@@ -65,7 +55,7 @@ absl::StatusOr<std::shared_ptr<Generation>> GenerationDesk::JoinOrEnter(
     }
     if (found->Join(listener, deadline)) return found;
   }
-  entry = {std::move(digest), fresh};
+  entry = {digest, fresh};
   fresh->Join(std::move(listener), deadline);
   return fresh;
 }

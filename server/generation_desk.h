@@ -13,6 +13,7 @@
 #include "server/auth_tokens.h"
 #include "server/field_rules.h"
 #include "server/generation.h"
+#include "server/sha256.h"
 
 namespace darkroom {
 
@@ -36,7 +37,7 @@ class GenerationDesk {
  private:
   using Key = std::pair<std::string, std::string>;  // Tenant and request_id.
   struct Entry {
-    std::string digest;  // Of the whole request.
+    Sha256Digest digest;  // Of the whole request.
     std::weak_ptr<Generation> generation;
   };
 

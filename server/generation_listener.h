@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "batcher/planner.h"
 #include "darkroom/v1/image_generation.pb.h"
@@ -26,7 +27,8 @@ class GenerationListener {
   virtual ~GenerationListener() = default;
 
   // The rows were accepted. Once, unless it ends with an error; what follows may be heard first.
-  virtual void OnQueued(const std::string& /*request_id*/, const QueuePlace& /*place*/) {}
+  virtual void OnQueued(const std::string& /*request_id*/,
+                        absl::FunctionRef<QueuePlace()> /*place*/) {}
   virtual void OnProgress(const v1::Progress& /*progress*/) {}
   // Whether to make a preview of this image, which has just had this step.
   virtual bool WantsPreview(size_t /*index*/, int /*step*/) { return false; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/generation_parameters.h"
+#include "server/proto_duration.h"
 
 namespace darkroom {
 namespace {
@@ -53,15 +54,6 @@ v1::GenerationStats SummarizeReports(std::span<const ImageReport> reports, absl:
   stats.set_truncated_tokens(static_cast<uint32_t>(slowest.truncated_tokens));
   stats.set_server_version(DARKROOM_VERSION);
   return stats;
-}
-
-void SetDuration(absl::Duration duration, google::protobuf::Duration* message) {
-  message->set_seconds(absl::ToInt64Seconds(duration));
-  message->set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration % absl::Seconds(1))));
-}
-
-absl::Duration ToDuration(const google::protobuf::Duration& message) {
-  return absl::Seconds(message.seconds()) + absl::Nanoseconds(message.nanos());
 }
 
 }  // namespace darkroom

@@ -15,9 +15,6 @@ namespace darkroom {
 v1::GenerationStats SummarizeReports(std::span<const ImageReport> reports, absl::Duration packing,
                                      const ImageRequest& request, const ModelInfo& model);
 
-void SetDuration(absl::Duration duration, google::protobuf::Duration* message);
-absl::Duration ToDuration(const google::protobuf::Duration& message);
-
 }  // namespace darkroom
 
 #endif  // DARKROOM_SERVER_GENERATION_STATS_H_

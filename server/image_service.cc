@@ -1,6 +1,5 @@
 #include "server/image_service.h"
 
-#include <memory>
 #include <utility>
 
 #include "server/answer_at_once.h"
@@ -16,16 +15,12 @@ ImageService::ImageService(const CallContext& context, v1::GetModelResponse mode
 grpc::ServerUnaryReactor* ImageService::GenerateImages(grpc::CallbackServerContext* call,
                                                        const v1::GenerateImagesRequest* request,
                                                        v1::GenerateImagesResponse* response) {
-  const auto made = std::make_shared<GenerateImagesCall>(context_, call, request, response);
-  made->Run();
-  return made.get();  // It keeps itself.
+  return Launch<GenerateImagesCall>(context_, call, request, response);
 }
 
 grpc::ServerWriteReactor<v1::StreamImagesResponse>* ImageService::StreamImages(
     grpc::CallbackServerContext* call, const v1::StreamImagesRequest* request) {
-  const auto made = std::make_shared<StreamImagesCall>(context_, call, request);
-  made->Run();
-  return made.get();
+  return Launch<StreamImagesCall>(context_, call, request);
 }
 
 grpc::ServerUnaryReactor* ImageService::GetModel(grpc::CallbackServerContext* call,

@@ -1,6 +1,5 @@
 #include "server/inference_service.h"
 
-#include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -22,10 +21,8 @@ InferenceService::InferenceService(const CallContext& context, const ModelInfo& 
 grpc::ServerUnaryReactor* InferenceService::ModelInfer(grpc::CallbackServerContext* call,
                                                        const inference::ModelInferRequest* request,
                                                        inference::ModelInferResponse* response) {
-  const auto made = std::make_shared<ModelInferCall>(
-      context_, model_, static_cast<size_t>(max_rows_), statistics_, call, request, response);
-  made->Run();
-  return made.get();  // It keeps itself.
+  return Launch<ModelInferCall>(context_, model_, static_cast<size_t>(max_rows_), statistics_, call,
+                                request, response);
 }
 
 grpc::ServerUnaryReactor* InferenceService::ServerLive(grpc::CallbackServerContext* call,

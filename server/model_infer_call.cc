@@ -1,12 +1,11 @@
 #include "server/model_infer_call.h"
 
 #include <algorithm>
-#include <exception>
 #include <memory>
 #include <utility>
 
-#include "server/generation_stats.h"
 #include "server/inference/infer_response.h"
+#include "server/proto_duration.h"
 
 namespace darkroom {
 namespace {
@@ -50,16 +49,7 @@ ModelInferCall::ModelInferCall(const CallContext& context, const ModelInfo& mode
       request_(request),
       response_(response) {}
 
-void ModelInferCall::Run() try {
-  Register();
-  if (absl::Status status = Begin(); !status.ok()) Answer(status);
-} catch (const std::exception& error) {
-  Answer(absl::InternalError(error.what()));
-}
-
-absl::Status ModelInferCall::Begin() {
-  const absl::StatusOr<Caller> caller = Identify();
-  if (!caller.ok()) return caller.status();
+absl::Status ModelInferCall::Begin(const Caller& caller) {
   absl::StatusOr<InferCall> parsed = ParseInferRequest(*request_, model_, max_rows_);
   if (!parsed.ok()) return parsed.status();
   {
@@ -73,7 +63,7 @@ absl::Status ModelInferCall::Begin() {
   for (size_t i = 0; i < parsed->rows.size(); ++i) {
     v1::GenerateImagesRequest& row = parsed->rows[i];
     row.clear_request_id();  // The protocol's ids are for the caller alone, and may come again.
-    if (absl::Status s = Open(row, *caller, deadline, std::make_shared<Row>(self, i)); !s.ok()) {
+    if (absl::Status s = Open(row, caller, deadline, std::make_shared<Row>(self, i)); !s.ok()) {
       return s;
     }
   }
@@ -82,27 +72,31 @@ absl::Status ModelInferCall::Begin() {
 
 void ModelInferCall::OnRowEnd(size_t row, const GenerationResult& result) {
   if (!result.status.ok()) return Answer(result.status);
+  std::vector<GenerationResult> results;
+  std::vector<InferOutput> outputs;
   {
     absl::MutexLock lock(&mu_);
     results_[row] = result;
     if (--waiting_for_ > 0) return;
+    results = std::move(results_);
+    outputs = std::move(outputs_);
   }
-  if (TakeAnswer()) AnswerWithImages();
+  if (TakeAnswer()) AnswerWithImages(results, outputs);
 }
 
-void ModelInferCall::AnswerWithImages() {
-  absl::MutexLock lock(&mu_);
+void ModelInferCall::AnswerWithImages(const std::vector<GenerationResult>& results,
+                                      const std::vector<InferOutput>& outputs) {
   std::vector<InferredImage> images;
-  for (const GenerationResult& row : results_) {
+  for (const GenerationResult& row : results) {
     images.push_back({.file = row.images.front()->data(), .seed = row.images.front()->seed()});
   }
-  FillInferResponse(*request_, outputs_, images, *response_);
+  FillInferResponse(*request_, outputs, images, *response_);
   v1::GenerationStats stats =
-      std::max_element(results_.begin(), results_.end(), [](const auto& a, const auto& b) {
+      std::max_element(results.begin(), results.end(), [](const auto& a, const auto& b) {
         return MakingTime(a.stats) < MakingTime(b.stats);
       })->stats;
   statistics_.OnSuccess(
-      static_cast<int64_t>(results_.size()), BatchesOf(results_),
+      static_cast<int64_t>(results.size()), BatchesOf(results),
       {.total = context().clock.TimeNow() - arrival(),
        .queue = ToDuration(stats.queue_wait()),
        .compute_input = ToDuration(stats.text_encoding()),

@@ -24,18 +24,16 @@ class ModelInferCall final : public grpc::ServerUnaryReactor, public Call {
                  const inference::ModelInferRequest* request,
                  inference::ModelInferResponse* response);
 
-  // To be called once.
-  void Run();
-
   void OnCancel() override { OnCancelled(); }
   void OnDone() override { Release(); }
 
  private:
   class Row;
 
-  absl::Status Begin() ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Begin(const Caller& caller) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnRowEnd(size_t row, const GenerationResult& result) ABSL_LOCKS_EXCLUDED(mu_);
-  void AnswerWithImages() ABSL_LOCKS_EXCLUDED(mu_);
+  void AnswerWithImages(const std::vector<GenerationResult>& results,
+                        const std::vector<InferOutput>& outputs);
   void SendStatus(const grpc::Status& status) override;
 
   const ModelInfo& model_;

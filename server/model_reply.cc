@@ -1,7 +1,7 @@
 #include "server/model_reply.h"
 
 #include "server/generation_parameters.h"
-#include "server/generation_stats.h"
+#include "server/proto_duration.h"
 #include "server/request_checks.h"
 
 namespace darkroom {

@@ -121,11 +121,14 @@ std::optional<ImageSize> InspectInitImage(const v1::GenerateImagesRequest& reque
 
 }  // namespace
 
-absl::Status CheckModelName(std::string_view name, std::string_view id) {
-  if (name.empty() || name == id) return absl::OkStatus();
+absl::Status NoSuchModel(std::string_view name) {
   return WithReason(
       absl::NotFoundError(absl::StrCat("there is no model \"", Shortened(name, 64), "\"")),
       kReasonModelNotFound);
+}
+
+absl::Status CheckModelName(std::string_view name, std::string_view id) {
+  return name.empty() || name == id ? absl::OkStatus() : NoSuchModel(name);
 }
 
 absl::StatusOr<ParsedRequest> ParseRequest(const v1::GenerateImagesRequest& request,

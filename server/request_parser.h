@@ -30,7 +30,10 @@ struct ParsedRequest {
 absl::StatusOr<ParsedRequest> ParseRequest(const v1::GenerateImagesRequest& request,
                                            const ModelInfo& model, const RequestRules& rules);
 
-// NOT_FOUND unless the name is empty or the model's id.
+// NOT_FOUND, with its reason.
+absl::Status NoSuchModel(std::string_view name);
+
+// NoSuchModel unless the name is empty or the model's id.
 absl::Status CheckModelName(std::string_view name, std::string_view id);
 
 }  // namespace darkroom

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "google/rpc/error_details.pb.h"
 #include "google/rpc/status.pb.h"
+#include "server/proto_duration.h"
 
 namespace darkroom {
 namespace {
@@ -98,9 +99,7 @@ absl::Status WithReason(absl::Status status, std::string_view reason) {
 
 absl::Status WithRetry(absl::Status status, absl::Duration delay) {
   google::rpc::RetryInfo retry;
-  retry.mutable_retry_delay()->set_seconds(absl::ToInt64Seconds(delay));
-  retry.mutable_retry_delay()->set_nanos(
-      static_cast<int32_t>(absl::ToInt64Nanoseconds(delay % absl::Seconds(1))));
+  SetDuration(delay, retry.mutable_retry_delay());
   SetDetail(status, retry);
   return status;
 }
@@ -123,8 +122,7 @@ std::string ReasonOf(const absl::Status& status) {
 absl::Duration RetryDelay(const absl::Status& status) {
   const std::optional<google::rpc::RetryInfo> retry = Detail<google::rpc::RetryInfo>(status);
   if (!retry) return absl::ZeroDuration();
-  return absl::Seconds(retry->retry_delay().seconds()) +
-         absl::Nanoseconds(retry->retry_delay().nanos());
+  return ToDuration(retry->retry_delay());
 }
 
 grpc::Status ToGrpcStatus(const absl::Status& status) {

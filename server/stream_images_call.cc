@@ -1,9 +1,8 @@
 #include "server/stream_images_call.h"
 
-#include <exception>
 #include <utility>
 
-#include "server/generation_stats.h"
+#include "server/proto_duration.h"
 #include "server/status_details.h"
 
 namespace darkroom {
@@ -19,20 +18,13 @@ StreamImagesCall::StreamImagesCall(const CallContext& context, grpc::CallbackSer
       request_(request),
       preview_interval_(request->preview_interval_steps()) {}
 
-void StreamImagesCall::Run() try {
-  Register();
-  if (absl::Status status = Begin(); !status.ok()) Answer(status);
-} catch (const std::exception& error) {
-  Answer(absl::InternalError(error.what()));
+absl::Status StreamImagesCall::Begin(const Caller& caller) {
+  return Open(request_->generation(), caller, Deadline(), {shared_from_this(), this});
 }
 
-absl::Status StreamImagesCall::Begin() {
-  const absl::StatusOr<Caller> caller = Identify();
-  if (!caller.ok()) return caller.status();
-  return Open(request_->generation(), *caller, Deadline(), {shared_from_this(), this});
-}
-
-void StreamImagesCall::OnQueued(const std::string& request_id, const QueuePlace& place) {
+void StreamImagesCall::OnQueued(const std::string& request_id,
+                                absl::FunctionRef<QueuePlace()> find_place) {
+  const QueuePlace place = find_place();
   v1::Queued queued;
   queued.set_request_id(request_id);
   queued.set_position(static_cast<uint32_t>(place.images_before));

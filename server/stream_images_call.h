@@ -24,17 +24,14 @@ class StreamImagesCall final : public grpc::ServerWriteReactor<v1::StreamImagesR
   StreamImagesCall(const CallContext& context, grpc::CallbackServerContext* call,
                    const v1::StreamImagesRequest* request);
 
-  // To be called once.
-  void Run();
-
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnCancel() override { OnCancelled(); }
   void OnDone() override { Release(); }
   void OnTick(absl::Time now) override ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  absl::Status Begin();
-  void OnQueued(const std::string& request_id, const QueuePlace& place) override;
+  absl::Status Begin(const Caller& caller) override;
+  void OnQueued(const std::string& request_id, absl::FunctionRef<QueuePlace()> find_place) override;
   void OnProgress(const v1::Progress& progress) override { Push(progress); }
   bool WantsPreview(size_t index, int step) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnPreview(const v1::Preview& preview) override { Push(preview); }

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "server/field_rules.h"
+#include "server/identifier.h"
 #include "server/inference/infer_parameters.h"
 #include "server/inference/model_description.h"
 #include "server/inference/raw_tensor.h"
@@ -256,7 +256,7 @@ absl::StatusOr<InferCall> ParseInferRequest(const inference::ModelInferRequest& 
   for (v1::GenerateImagesRequest& row : call.rows) {
     row.set_model(model.id);
     row.set_priority(policy.priority);
-    if (IsRequestId(request.id())) row.set_request_id(request.id());
+    if (IsIdentifier(request.id())) row.set_request_id(request.id());
   }
   for (size_t i = 0; i < indices.size(); ++i) {
     if (!indices[i]) continue;

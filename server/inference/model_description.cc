@@ -3,6 +3,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/inference/tensors.h"
+#include "server/request_parser.h"
 #include "server/status_details.h"
 
 namespace darkroom {
@@ -25,11 +26,7 @@ void Describe(const TensorSpec& spec, inference::ModelMetadataResponse::TensorMe
 
 absl::Status CheckModelVersion(const std::string& name, const std::string& version,
                                const ModelInfo& model) {
-  if (name != model.id) {
-    return WithReason(
-        absl::NotFoundError(absl::StrCat("there is no model \"", Shortened(name, 64), "\"")),
-        kReasonModelNotFound);
-  }
+  if (name != model.id) return NoSuchModel(name);
   if (version.empty() || version == kModelVersion) return absl::OkStatus();
   return WithReason(
       absl::NotFoundError(absl::StrCat("the model has no version \"", Shortened(version, 64),

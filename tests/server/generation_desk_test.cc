@@ -31,7 +31,7 @@ const Caller kBert = {.tenant = "bert"};
 // Writes down what it hears.
 class Listener final : public GenerationListener {
  public:
-  void OnQueued(const std::string& request_id, const QueuePlace&) override {
+  void OnQueued(const std::string& request_id, absl::FunctionRef<QueuePlace()>) override {
     absl::MutexLock lock(&mu_);
     queued_.push_back(request_id);
   }
