@@ -1,4 +1,4 @@
-"""A real Prometheus with the shipped rules, beside a server under load: all that is asked has answers."""
+"""A real Prometheus with the shipped rules, beside a server under load, has all the answers."""
 
 import concurrent.futures
 import contextlib
@@ -17,7 +17,7 @@ from live_server import LiveServer, wait_until
 from promql import metric_names
 from protos import pb
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(240)
 
 SEEN = 12
 SCRAPES = 50
@@ -28,7 +28,7 @@ RULES += [(name, alert["expr"]) for name, alert in ALERTS.items()]
 
 
 class Load:
-    """Waves of calls inside a `with` block: most good, one wrong, and the device idle between them."""
+    """Waves of calls inside a `with` block: most good, one wrong, the device idle in between."""
 
     def __init__(self, live):
         self._live = live
@@ -107,9 +107,7 @@ def test_recorded_series_are_numbers(prometheus, record):
     assert values and not any(math.isnan(value) for value in values)
 
 
-@pytest.mark.parametrize(
-    "title, expression", QUERIES, ids=[f"{number} {title}" for number, (title, _) in enumerate(QUERIES)]
-)
+@pytest.mark.parametrize("title, expression", QUERIES)
 def test_query_of_the_dashboard_returns_data(prometheus, title, expression):
     for metric in metric_names(expression) - {"ALERTS"}:  # Which exists while there are some.
         assert prometheus.query(f"count_over_time({metric}[5m])"), metric
