@@ -307,6 +307,13 @@ def test_examples_of_the_pages_run(server, tmp_path):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_cpp_clients_policy_is_the_advice():
+    (advice,) = re.findall(r"^policy = (\{.*?^\})", OPERATIONS, re.DOTALL | re.MULTILINE)
+    source = (REPOSITORY / "client/cpp/channel.cc").read_text()
+    (policy,) = re.findall(r'kServiceConfig\[\] = R"\((.*?)\)"', source, re.DOTALL)
+    assert json.loads(policy) == ast.literal_eval(advice)
+
+
 def test_cpp_example_uses_names_that_exist():
     (snippet,) = re.findall(r"```cpp\n(.*?)```", README, re.DOTALL)
     (include,) = re.findall(r'#include "(.*)"', snippet)
