@@ -2,20 +2,24 @@
 
 import base64
 import json
+import re
 import time
 
 import grpc
 import pytest
 import tritonclient.grpc as tritonclient
+import yaml
 from google.protobuf import json_format
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from certificates import Authority
 from envoy_proxy import EnvoyProxy
 from live_server import LiveServer, wait_until
-from protos import pb, rpc
+from protos import REPOSITORY, pb, rpc
 from scripted_server import ScriptedServer, image
 
 pytestmark = pytest.mark.timeout(120)
+HOST = "darkroom.darkroom.svc.cluster.local"
 APPLE = {"prompt": "a red apple", "seed": "7", "num_inference_steps": 2}
 
 
@@ -117,6 +121,31 @@ def test_tritons_client_comes_through(envoy):
         assert client.is_server_ready() and client.is_model_ready("emoji")
 
 
+def test_a_server_with_mutual_tls_and_tokens_is_reached_as_the_page_says(tmp_path):
+    authority = Authority("callers")
+    pair = authority.issue("darkroom")
+    files = {"tls.crt": pair.certificate, "tls.key": pair.key, "ca.crt": authority.certificate}
+    files["tokens"] = b"web-shop 9f2c41d07ab34e6f8d15\n"
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    flags = ["--tls-cert", tmp_path / "tls.crt", "--tls-key", tmp_path / "tls.key"]
+    flags += ["--tls-client-ca", tmp_path / "ca.crt", "--auth-token-file", tmp_path / "tokens"]
+    with LiveServer(*flags) as live, EnvoyProxy(live.address, cluster=tls(tmp_path)) as proxy:
+        wait_for_healthy(proxy, 1)
+        assert proxy.request("GET", "/v1/model")[0] == 401
+        headers = {"authorization": "Bearer 9f2c41d07ab34e6f8d15"}
+        assert proxy.request("GET", "/v1/model", **headers)[0] == 200
+
+
+def tls(folder):
+    """The page's transport socket, with files in this folder and the tests' name for the server."""
+    page = (REPOSITORY / "docs/kubernetes.md").read_text()
+    (text,) = re.findall(r"```yaml\n(transport_socket:.*?)```", page, re.DOTALL)
+    text = text.replace("/etc/envoy/tls/", f"{folder}/")
+    text = text.replace("san_type: DNS", "san_type: IP_ADDRESS")
+    return yaml.safe_load(text.replace(f"exact: {HOST}", "exact: 127.0.0.1"))
+
+
 def answer_with(data):
     return lambda request, context: image(data)
 
@@ -162,10 +191,11 @@ def test_a_full_queue_is_the_callers_to_wait_for():
 
 def test_a_fault_is_not_repeated():
     broken = fail_with(grpc.StatusCode.INTERNAL)
-    with ScriptedServer(broken) as one, ScriptedServer(broken) as other, proxied(one, other) as proxy:
-        wait_for_healthy(proxy, 2)
-        assert generate(proxy)[0] == 500
-        assert one.calls["GenerateImages"] + other.calls["GenerateImages"] == 1
+    with ScriptedServer(broken) as one, ScriptedServer(broken) as other:
+        with proxied(one, other) as proxy:
+            wait_for_healthy(proxy, 2)
+            assert generate(proxy)[0] == 500
+            assert one.calls["GenerateImages"] + other.calls["GenerateImages"] == 1
 
 
 def test_calls_spread_over_servers_and_leave_one_that_is_not_ready():

@@ -1,4 +1,4 @@
-"""A server that Kubernetes starts, probes and stops has the settings, the time and the names for it."""
+"""What Kubernetes starts, probes and stops has the settings, names and times for it."""
 
 import functools
 import os
@@ -37,8 +37,9 @@ def printed_settings():
 
 
 def config_file(objects):
-    (config,) = [found for found in of_kind(objects, "ConfigMap") if "darkroom-server.toml" in found["data"]]
-    return config["data"]["darkroom-server.toml"]
+    data = [found["data"] for found in of_kind(objects, "ConfigMap")]
+    (text,) = [files["darkroom-server.toml"] for files in data if "darkroom-server.toml" in files]
+    return text
 
 
 def settings(objects):
@@ -101,7 +102,8 @@ def local_command(objects, folder):
     """Arguments and environment of the pod's server, as they are on this machine."""
     local_copy(objects, folder)
     container = server(objects)
-    variables = {key: local(value, folder) for key, value in environment(container).items() if value}
+    values = {key: value for key, value in environment(container).items() if value}
+    variables = {key: local(value, folder) for key, value in values.items()}
     (threads,) = [entry for entry in container["env"] if entry["name"] == "DARKROOM_THREADS"]
     assert threads["valueFrom"]["resourceFieldRef"]["resource"] == "requests.cpu"
     variables["DARKROOM_THREADS"] = container["resources"]["requests"]["cpu"]
@@ -138,7 +140,8 @@ def test_the_grace_covers_the_drain(name):
     # Finish, then slow readers, each within the drain timeout; and room to exit.
     grace = pod(overlay(name))["spec"]["terminationGracePeriodSeconds"]
     assert grace >= lame_duck + 2 * drain + 15
-    assert "preStop" not in server(overlay(name)).get("lifecycle", {})  # The lame duck is that wait.
+    # The lame duck is that wait.
+    assert "preStop" not in server(overlay(name)).get("lifecycle", {})
 
 
 @each_overlay
@@ -260,5 +263,6 @@ def flip_a_bit(path):
 def test_the_server_loads_what_was_verified():
     (container,) = pod(overlay("prod"))["spec"]["initContainers"]
     assert settings(overlay("prod"))["model"] == container["workingDir"]
-    mounts = {mount["name"]: mount["mountPath"] for mount in server(overlay("prod"))["volumeMounts"]}
-    assert pathlib.Path(container["workingDir"]).is_relative_to(mounts["models"])
+    mounts = server(overlay("prod"))["volumeMounts"]
+    (models,) = [mount["mountPath"] for mount in mounts if mount["name"] == "models"]
+    assert pathlib.Path(container["workingDir"]).is_relative_to(models)

@@ -7,7 +7,7 @@ import re
 import pytest
 import yaml
 
-from kubernetes_schemas import Refused, is_custom, validate
+from kubernetes_schemas import VERSIONS, Refused, is_custom, validate
 from kustomize import COMPONENTS, DEPLOY, OVERLAYS, copy_deploy, environment, kustomization
 from kustomize import kustomize, of_kind, only, overlay, pod, server
 from protos import REPOSITORY
@@ -29,10 +29,10 @@ def provided():
 
 
 @each_overlay
-def test_every_object_passes_its_schema(name):
-    for found in overlay(name):
-        validate(found)
-    validate(pod(overlay(name)))
+@pytest.mark.parametrize("kubernetes", VERSIONS)
+def test_every_object_passes_its_schema(name, kubernetes):
+    for found in [*overlay(name), pod(overlay(name))]:
+        validate(found, kubernetes)
 
 
 def test_every_pair_of_components_renders_and_passes_the_schemas(tmp_path):
@@ -161,9 +161,9 @@ def containers(spec):
 
 @each_overlay
 def test_objects_are_in_the_namespace_and_carry_the_recommended_labels(name):
+    namespace = only(overlay(name), "Namespace")["metadata"]["name"]
     for found in overlay(name):
-        if found["kind"] != "Namespace":
-            assert found["metadata"]["namespace"] == only(overlay(name), "Namespace")["metadata"]["name"]
+        assert found["kind"] == "Namespace" or found["metadata"]["namespace"] == namespace
     for kind in ("Namespace", "Deployment", "ServingRuntime", "InferenceService", "Service"):
         for found in of_kind(overlay(name), kind):
             labels = found["metadata"]["labels"]
@@ -182,14 +182,27 @@ def test_images_are_of_the_projects_version(name):
         assert container["image"] == f"darkroom:{version()}"
 
 
-def test_a_deployers_image_reaches_every_container(tmp_path):
-    folder = kustomization(
-        copy_deploy(tmp_path) / "overlays/ours",
-        resources=["../prod"],
-        images=[{"name": "darkroom", "newName": "registry.example/darkroom", "newTag": "v7"}],
-    )
-    images = {part["image"] for part in containers(pod(kustomize(folder))["spec"])}
-    assert images == {"registry.example/darkroom:v7"}
+def test_the_pages_own_overlay_changes_image_hashes_and_settings(tmp_path):
+    (text,) = re.findall(r"```yaml\n(apiVersion: kustomize.*?)```", PAGE, re.DOTALL)
+    folder = copy_deploy(tmp_path) / "overlays/ours"
+    folder.mkdir()
+    (folder / "kustomization.yaml").write_text(text)
+    (folder / "SHA256SUMS").write_text("0" * 64 + "  model_index.json\n")
+    (folder / "darkroom-server.toml").write_text("max-batch-size = 4\n")
+    objects = kustomize(folder)
+    spec = pod(objects)["spec"]
+    images = {part["image"] for part in containers(spec)}
+    assert images == {f"registry.example/darkroom:{version()}"}
+    data = {found["metadata"]["name"]: found["data"] for found in of_kind(objects, "ConfigMap")}
+    mounted = {
+        volume["name"]: data[volume["configMap"]["name"]]
+        for volume in spec["volumes"]
+        if "configMap" in volume
+    }
+    assert mounted["config"] == {"darkroom-server.toml": "max-batch-size = 4\n"}
+    assert list(mounted["weights-sums"]) == ["SHA256SUMS"]
+    for name in data.keys() - {"darkroom-dashboard"}:
+        assert re.fullmatch(r"darkroom-(config|weights)-\w{10}", name)
 
 
 def selectors(objects):
@@ -246,18 +259,6 @@ def test_a_changed_setting_changes_the_pods(tmp_path):
         volumes = pod(objects)["spec"]["volumes"]
         assert {"name": "config", "configMap": {"name": config["metadata"]["name"]}} in volumes
         assert not [volume for volume in before if volume in volumes and volume["name"] == "config"]
-
-
-def test_a_deployers_list_of_hashes_changes_the_pods(tmp_path):
-    root = copy_deploy(tmp_path)
-    folder = kustomization(
-        root / "overlays/ours",
-        resources=["../prod"],
-        configMapGenerator=[{"name": "darkroom-weights", "files": ["SHA256SUMS"]}],
-    )
-    (folder / "SHA256SUMS").write_text("0" * 64 + "  model_index.json\n")
-    volumes = {volume["name"]: volume for volume in pod(kustomize(folder))["spec"]["volumes"]}
-    assert re.fullmatch(r"darkroom-weights-\w{10}", volumes["weights-sums"]["configMap"]["name"])
 
 
 def test_files_that_settings_name_are_what_the_page_asks_for():

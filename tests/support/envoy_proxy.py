@@ -25,12 +25,13 @@ def descriptor_command():
 class EnvoyProxy:
     """Runs Envoy inside a `with` block, before servers at these addresses.
 
-    The configuration is the shipped one but for what a machine decides: ports, the servers' addresses
-    and the folder of the descriptors.
+    The configuration is the shipped one but for what a machine decides: ports, the servers'
+    addresses and the folder of the descriptors. `cluster` adds fields to that of the servers.
     """
 
-    def __init__(self, *addresses):
+    def __init__(self, *addresses, cluster=None):
         self._addresses = addresses
+        self._cluster = cluster or {}
 
     def __enter__(self):
         self._folder = tempfile.TemporaryDirectory(prefix="darkroom-envoy-")
@@ -111,6 +112,7 @@ class EnvoyProxy:
         listener["address"]["socket_address"] = {"address": "127.0.0.1", "port_value": 0}
         (cluster,) = resources["clusters"]
         (endpoints,) = cluster["load_assignment"]["endpoints"]
+        cluster |= self._cluster
         endpoints["lb_endpoints"] = [self._endpoint(address) for address in self._addresses]
         return config
 

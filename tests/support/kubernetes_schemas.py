@@ -10,24 +10,21 @@ from referencing import Registry, Resource
 
 from protos import REPOSITORY
 
-KUBERNETES = "1.37"
-_STRICT = f"kubernetes-json-schema/v{KUBERNETES}.0-local-strict"
+# The oldest and the newest that the manifests are for.
+VERSIONS = ("1.27", "1.37")
 
 
 class Refused(Exception):
     """An object breaks its schema; says where."""
 
 
-def _read(name):
-    return schema_contents(f"{_STRICT}/{name}", KUBERNETES)
-
-
 @functools.cache
 def _validator(kind):
-    """Of a kind that the tests keep a schema for; it refers to Kubernetes' own for pods and such."""
+    """Of a kind that the tests keep a schema for; it refers to Kubernetes' own for pods."""
     schema = json.loads((REPOSITORY / f"tests/deploy/schemas/{kind.lower()}.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
-    definitions = Resource.from_contents(_read("_definitions.json"))
+    newest = f"kubernetes-json-schema/v{VERSIONS[-1]}.0-local-strict/_definitions.json"
+    definitions = Resource.from_contents(schema_contents(newest, VERSIONS[-1]))
     return jsonschema.Draft202012Validator(schema, registry=definitions @ Registry())
 
 
@@ -37,12 +34,13 @@ def is_custom(found):
     return "." in group and not group.endswith(".k8s.io")
 
 
-def validate(found):
+def validate(found, version=VERSIONS[-1]):
+    """Raises Refused unless Kubernetes of this version takes the object, with nothing to spare."""
     try:
         if is_custom(found):
             _validator(found["kind"]).validate(found)
         else:
-            kubernetes_validate.validate(found, KUBERNETES, strict=True)
+            kubernetes_validate.validate(found, version, strict=True)
     except jsonschema.ValidationError as error:
         path = ".".join(map(str, error.absolute_path))
         raise Refused(f"{found['kind']}: {path}: {error.message[:400]}") from None
