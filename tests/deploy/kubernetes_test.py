@@ -2,6 +2,7 @@
 
 import copy
 import itertools
+import json
 import re
 
 import pytest
@@ -157,6 +158,12 @@ def test_every_reference_leads_to_an_object_or_to_one_the_page_asks_for(name):
 
 def containers(spec):
     return [*spec.get("initContainers", []), *spec["containers"]]
+
+
+@each_overlay
+def test_every_object_fits_the_note_that_apply_makes_of_it(name):
+    for found in overlay(name):
+        assert len(json.dumps(found)) < 200_000  # Annotations have 256 KiB together.
 
 
 @each_overlay
