@@ -50,6 +50,11 @@ def section(text, title):
     return found[1]
 
 
+def subsection(title):
+    """The lines below a `### title` of the API's page, up to the next."""
+    return section(API.replace("\n### ", "\n## "), title)
+
+
 def table(text, heading):
     """The rows of the table whose first heading is this, as lists of cells."""
     lines = text.splitlines()
@@ -95,8 +100,10 @@ def server():
     "command, part",
     [
         (["darkroom-server"], section(API, "darkroom-server")),
-        (["darkroom"], section(API, "darkroom").partition("`darkroom generate")[0]),
-        (["darkroom", "generate"], section(API, "darkroom").partition("`darkroom generate")[2]),
+        (["darkroom"], section(API, "darkroom").partition("###")[0]),
+        (["darkroom", "generate"], subsection("generate")),
+        (["darkroom", "describe"], subsection("describe")),
+        (["darkroom", "health"], subsection("health command")),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -108,6 +115,12 @@ def test_flags_and_their_defaults_are_those_of_the_help(command, part):
     defaults = dict(HELP_DEFAULT.findall(text))
     plain = {flag: row[1][1:-1] for flag, row in rows.items() if re.fullmatch("`[^`]+`", row[1])}
     assert plain == {flag: defaults.get(flag) for flag in plain}
+
+
+def test_commands_are_those_of_the_help():
+    commands = help_of("darkroom").partition("Subcommands:")[2]
+    named = [code(row[0])[0] for row in table(section(API, "darkroom"), "command")]
+    assert named == re.findall(r"^ +(\w+) ", commands, re.MULTILINE)
 
 
 def test_every_server_flag_has_its_environment_variable():
@@ -249,7 +262,7 @@ def test_enum_values_are_those_of_the_proto():
 @pytest.mark.parametrize("page", page_names())
 def test_flags_and_metrics_that_are_named_exist(page):
     text = (REPOSITORY / page).read_text()
-    helps = [[], ["generate"]]
+    helps = [[], *([row[0].split("`")[1]] for row in table(section(API, "darkroom"), "command"))]
     flags = set(HELP_FLAG.findall(help_of("darkroom-server")))
     flags = flags.union(*(HELP_FLAG.findall(help_of("darkroom", *words)) for words in helps))
     assert set(re.findall(r"`(--[a-z][\w-]*)", text)) <= flags
