@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from deployment import ALERTS, PROMETHEUS, RECORDING_RULES, load
+from deployment import ALERTS, PROMETHEUS, RECORDING_RULES, load, panels
 from promql import metric_names
 from protos import REPOSITORY
 
@@ -106,6 +106,14 @@ def test_the_runbook_knows_these_alerts_and_no_others():
     rows = re.findall(r"^\| \[(Darkroom\w+)\]\(#\w+\) \| (\w+) \|", OPERATIONS, re.MULTILINE)
     assert rows == [(name, rule["labels"]["severity"]) for name, rule in ALERTS.items()]
     assert set(re.findall(r"\bDarkroom[A-Z]\w+", OPERATIONS)) == set(ALERTS)
+
+
+def test_recorded_series_and_panels_that_operations_names_exist():
+    recorded = set(re.findall(r"`((?:\w+:)?darkroom\w*:\w+(?::\w+)?)`", OPERATIONS))
+    assert recorded and recorded <= set(RECORDING_RULES)
+    begin, end = OPERATIONS.index("## Metrics\n"), OPERATIONS.index("## Advice for callers\n")
+    quoted = set(re.findall(r'"([A-Z][^"]+)"', " ".join(OPERATIONS[begin:end].split())))
+    assert quoted and quoted <= {panel["title"] for panel in panels()}
 
 
 def test_objectives_stand_once_and_in_the_pages_as_they_are():
