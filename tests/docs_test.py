@@ -104,6 +104,7 @@ def server():
         (["darkroom", "generate"], subsection("generate")),
         (["darkroom", "describe"], subsection("describe")),
         (["darkroom", "health"], subsection("health command")),
+        (["darkroom", "bench"], subsection("bench")),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -121,6 +122,18 @@ def test_commands_are_those_of_the_help():
     commands = help_of("darkroom").partition("Subcommands:")[2]
     named = [code(row[0])[0] for row in table(section(API, "darkroom"), "command")]
     assert named == re.findall(r"^ +(\w+) ", commands, re.MULTILINE)
+
+
+def test_keys_of_a_mix_are_those_of_the_code():
+    source = (REPOSITORY / "client/cli/bench/request_mix.cc").read_text()
+    fields = re.search(r"kFields\[\] = \{(.*?)\n\};", source, re.DOTALL)[1]
+    named = {name for row in table(subsection("bench"), "key") for name in code(row[0])}
+    assert named == set(re.findall(r'\{"(\w+)",', fields))
+
+
+def test_mixes_that_are_built_in_are_those_of_the_help():
+    named = [code(row[0])[0] for row in table(subsection("bench"), "mix")]
+    assert f"{', '.join(named)} or a JSON file" in help_of("darkroom", "bench")
 
 
 def test_every_server_flag_has_its_environment_variable():

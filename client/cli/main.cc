@@ -3,6 +3,8 @@
 #include <string>
 #include <vector>
 
+#include "client/cli/bench/bench_command.h"
+#include "client/cli/bench/options.h"
 #include "client/cli/describe_command.h"
 #include "client/cli/generate_command.h"
 #include "client/cli/generate_options.h"
@@ -49,6 +51,9 @@ int main(int argc, char** argv) {
   CLI::App* health = app.add_subcommand("health", "Tells whether the server serves");
   darkroom::HealthFlags health_flags;
   darkroom::AddHealthFlags(*health, health_flags);
+  CLI::App* bench = app.add_subcommand("bench", "Measures a server under load");
+  darkroom::BenchFlags bench_flags;
+  darkroom::AddBenchFlags(*bench, bench_flags);
 
   try {
     app.parse(Arguments(argc, argv));
@@ -56,6 +61,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? darkroom::kDone : darkroom::kUsage;
   }
   if (describe->parsed()) return darkroom::RunDescribe(describe_flags, server, json);
+  if (bench->parsed()) return darkroom::RunBench(bench_flags, server, json);
   if (health->parsed()) return darkroom::RunHealth(health_flags, server, json);
   return darkroom::RunGenerate(generate_flags, server, json);
 }
