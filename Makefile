@@ -1,7 +1,7 @@
 # The two commands are `make demo` and `make test`; `make help` lists the others.
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test tsan bench bench-mixed simulate parity parity-full lint format install \
+.PHONY: help build demo test tsan bench bench-mixed bench-scrapes simulate parity parity-full lint format install \
   clean
 
 help:  ## This list
@@ -33,6 +33,11 @@ bench-mixed:  ## Continuous against static batching over a socket, into bench/re
 	@tools/setup test
 	@tools/build without-tests darkroom-server
 	@.venv/bin/python bench/mixed_steps.py bench/results/$$(date +%F)-mixed-steps-cpu.md
+
+bench-scrapes:  ## What 50 scrapes at once cost a server under load, into bench/results: 6 minutes
+	@tools/setup test
+	@tools/build without-tests darkroom-server darkroom
+	@.venv/bin/python bench/scrapes.py bench/results/$$(date +%F)-scrapes-cpu.md
 
 simulate:  ## The batcher in virtual time: what it must reach, and the plots: 5 minutes
 	@tools/setup bench

@@ -23,8 +23,14 @@ struct AdmittedRow {
   int samples = 0;
   int steps_left = 0;
   bool started = false;
-  RowCosts costs;   // As believed when it was admitted: for its place.
-  RowCosts latest;  // As believed last: for its deadline.
+  RowCosts costs;              // As believed when it was admitted: for its place.
+  RowCosts latest;             // As believed last: for its deadline.
+  absl::Duration device_time;  // Its part in the calls that were made for it.
+
+  RowStage stage() const {
+    if (!started) return RowStage::kQueued;
+    return steps_left > 0 ? RowStage::kDenoise : RowStage::kDecode;
+  }
 
   // Seconds that the row would take alone from here.
   double Solo(const RowCosts& c) const {

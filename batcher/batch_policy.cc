@@ -52,23 +52,31 @@ std::vector<RowId> RowsToFinish(const House& house, const BatchOptions& options)
   return rows;
 }
 
-// When an idle device stops waiting for company: one window after the first row came, or as soon as
-// a batch is full or a deadline could not wait. Who came while the device was busy has waited.
-absl::Time WindowEnd(const House& house, const BatchOptions& options) {
+// The end of an idle device's wait for company, and what ends it.
+struct WindowEnd {
+  absl::Time time = absl::InfinitePast();
+  StartTrigger trigger = StartTrigger::kWindow;
+};
+
+// One window after the first row came, or as soon as a batch is full or a deadline could not wait.
+// Who came while the device was busy has waited.
+WindowEnd FindWindowEnd(const House& house, const BatchOptions& options) {
   const absl::Time first = house.rows.by_age().begin()->second->arrival;
-  if (house.draining || options.window == absl::ZeroDuration() || first < house.idle_since) {
-    return absl::InfinitePast();
-  }
+  if (house.draining) return {.trigger = StartTrigger::kDrain};
+  if (first < house.idle_since) return {.trigger = StartTrigger::kBacklog};
   for (const auto& [key, line] : house.rows.lines()) {
     const auto full = static_cast<size_t>(
         house.caps.Limit(CallKind::kStep, key, options.max_batch_size, house.now));
-    if (FirstOf(line, full, /*started_only=*/false).size() == full) return absl::InfinitePast();
+    if (FirstOf(line, full, /*started_only=*/false).size() == full) {
+      return {.trigger = StartTrigger::kFull};
+    }
   }
-  absl::Time end = first + options.window;
+  WindowEnd end = {.time = first + options.window};
   for (const auto& [age, request] : house.rows.by_age()) {
     if (request->deadline == absl::InfiniteFuture()) continue;
     for (const AdmittedRow& row : request->rows) {
-      end = std::min(end, request->deadline - absl::Seconds(kDeadlineMargin * row.Solo()));
+      const absl::Time latest = request->deadline - absl::Seconds(kDeadlineMargin * row.Solo());
+      if (latest < end.time) end = {latest, StartTrigger::kDeadline};
     }
   }
   return end;
@@ -131,13 +139,16 @@ Decision Decide(const House& house, const BatchOptions& options) {
     return {.action = Action::kFinish, .rows = std::move(rows)};
   }
   if (house.rows.rows() == 0) return {.action = Action::kWait};
-  if (house.rows.started_rows() == 0) {
-    const absl::Time end = WindowEnd(house, options);
-    if (end > house.now) {
-      return {.action = Action::kWait, .wake = std::min(end, house.rows.NextLate())};
-    }
+  if (house.rows.started_rows() > 0) {
+    return StartOrStep(house, NextPass(house, options), options);
   }
-  return StartOrStep(house, NextPass(house, options), options);
+  const WindowEnd end = FindWindowEnd(house, options);
+  if (end.time > house.now) {
+    return {.action = Action::kWait, .wake = std::min(end.time, house.rows.NextLate())};
+  }
+  Decision start = StartOrStep(house, NextPass(house, options), options);
+  start.trigger = end.trigger;
+  return start;
 }
 
 }  // namespace darkroom

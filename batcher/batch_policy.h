@@ -27,6 +27,16 @@ struct House {
   bool draining = false;                         // Nobody comes any more.
 };
 
+// Why rows leave the queue when they do.
+enum class StartTrigger {
+  kFull,      // They fill a batch.
+  kWindow,    // The window of the first one closed.
+  kDeadline,  // One could not wait that long.
+  kDrain,     // Nobody else comes.
+  kBacklog,   // They came while the device was busy.
+  kJoin       // Others are under way.
+};
+
 struct Decision {
   enum class Action {
     kWait,    // Until `wake`, or until something changes.
@@ -37,6 +47,7 @@ struct Decision {
   };
   Action action = Action::kWait;
   std::vector<RowId> rows;
+  StartTrigger trigger = StartTrigger::kJoin;  // Of kStart.
   absl::Time wake = absl::InfiniteFuture();
   absl::Status reason;
 };

@@ -1,5 +1,6 @@
 #include "batcher/batcher.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace darkroom {
@@ -27,7 +28,7 @@ absl::Status Batcher::Submit(const BatchRequest& request) {
   if (!abandoned_.ok()) return abandoned_;
   if (draining_) return absl::UnavailableError("the server is draining");
   if (absl::Status s = planner_.Submit(clock_.TimeNow(), request); !s.ok()) return s;
-  ReportImages();
+  ReportHouse();
   has_news_ = true;
   return absl::OkStatus();
 }
@@ -46,6 +47,11 @@ void Batcher::Extend(RowId request, absl::Time deadline) {
 std::optional<QueuePlace> Batcher::PlaceOf(RowId request) {
   absl::MutexLock lock(&mu_);
   return planner_.PlaceOf(clock_.TimeNow(), request);
+}
+
+absl::Duration Batcher::OldestWait() {
+  absl::MutexLock lock(&mu_);
+  return planner_.OldestWait(clock_.TimeNow());
 }
 
 absl::Duration Batcher::Predict(const BatchRequest& request) {
@@ -98,24 +104,44 @@ std::optional<Decision> Batcher::AwaitDecision() {
     }
     Decision decision = planner_.Next(now);
     if (decision.action != Action::kWait) {
-      if (decision.action == Action::kStart) ReportStart(decision.rows, now);
+      if (decision.action == Action::kStart) ReportStart(decision, now);
       return decision;
     }
     clock_.AwaitWithDeadline(&mu_, absl::Condition(&has_news_), decision.wake);
   }
 }
 
-void Batcher::ReportStart(std::span<const RowId> rows, absl::Time now) {
-  for (const RowId row : rows) observer_.OnQueueWait(now - planner_.rows().OwnerOf(row).arrival);
-  ReportImages();
+void Batcher::ReportStart(const Decision& start, absl::Time now) {
+  absl::Duration longest;
+  for (const RowId row : start.rows) {
+    const AdmittedRequest& request = planner_.rows().OwnerOf(row);
+    const absl::Duration waited = now - request.arrival;
+    observer_.OnQueueWait(request.priority, request.pixels, waited);
+    longest = std::max(longest, waited);
+  }
+  observer_.OnStart(start.trigger, longest);
+  ReportHouse();
 }
 
-void Batcher::ReportImages() {
-  const int64_t waiting = planner_.rows().waiting().images;
-  const auto running = static_cast<int64_t>(planner_.rows().started_rows());
-  observer_.OnImages(waiting - reported_waiting_, running - reported_running_);
-  reported_waiting_ = waiting;
-  reported_running_ = running;
+void Batcher::ReportPass(std::span<const RowId> rows, absl::Duration took) {
+  observer_.OnPass({.rows = static_cast<int>(rows.size()),
+                    .padding = planner_.PaddingOf(rows),
+                    .pixels = planner_.rows().OwnerOf(rows.front()).pixels,
+                    .took = took});
+}
+
+void Batcher::ReportHouse() {
+  const RowTable& rows = planner_.rows();
+  const HouseCounts now = {.waiting = rows.waiting().images_of,
+                           .running = static_cast<int64_t>(rows.started_rows()),
+                           .pixel_steps = rows.waiting().pixel_steps,
+                           .tenants = static_cast<int64_t>(rows.tenants())};
+  const HouseCounts before = std::exchange(reported_, now);
+  HouseCounts change = {.running = now.running - before.running,
+                        .pixel_steps = now.pixel_steps - before.pixel_steps,
+                        .tenants = now.tenants - before.tenants};
+  for (size_t i = 0; i < kPriorities; ++i) change.waiting[i] = now.waiting[i] - before.waiting[i];
+  observer_.OnHouse(change);
 }
 
 void Batcher::Perform(const Decision& decision) {
@@ -127,13 +153,16 @@ void Batcher::CallIsolated(CallKind kind, std::span<const RowId> rows) {
   const absl::Status status = Call(kind, rows);
   if (status.ok()) {
     if (kind == CallKind::kFinish) EndRows(rows, status);
-  } else if (absl::IsUnavailable(status)) {
-    return;  // Every row ends with the next decision.
-  } else if (rows.size() == 1) {
-    EndRows(rows, status);
-  } else {
+    return;
+  }
+  const bool is_lost = absl::IsUnavailable(status);  // Every row ends with the next decision.
+  const bool is_split = !is_lost && rows.size() > 1;
+  observer_.OnFailedCall(status, is_split);
+  if (is_split) {
     CallIsolated(kind, rows.first(rows.size() / 2));
     CallIsolated(kind, rows.subspan(rows.size() / 2));
+  } else if (!is_lost) {
+    EndRows(rows, status);
   }
 }
 
@@ -147,7 +176,7 @@ absl::Status Batcher::Call(CallKind kind, std::span<const RowId> rows) {
   const absl::Time now = clock_.TimeNow();  // Under the lock: the planner's time never goes back.
   if (status.ok()) {
     planner_.OnCall(kind, rows, now, took);
-    if (kind == CallKind::kStep) observer_.OnPass(static_cast<int>(rows.size()));
+    if (kind == CallKind::kStep) ReportPass(rows, took);
   } else if (absl::IsResourceExhausted(status)) {
     planner_.OnOutOfMemory(kind, rows, now);
   } else if (absl::IsUnavailable(status)) {
@@ -160,8 +189,15 @@ void Batcher::EndRows(std::span<const RowId> rows, const absl::Status& status) {
   {
     absl::MutexLock lock(&mu_);
     const absl::Time now = clock_.TimeNow();
-    for (const RowId row : rows) planner_.OnEnd(row, now);
-    ReportImages();
+    for (const RowId row : rows) {
+      if (!status.ok()) {
+        const AdmittedRow& lost = planner_.rows().Find(row);
+        observer_.OnLostRow(
+            {.stage = lost.stage(), .reason = status, .device_time = lost.device_time});
+      }
+      planner_.OnEnd(row, now);
+    }
+    ReportHouse();
   }
   for (const RowId row : rows) engine_.End(row, status);
 }

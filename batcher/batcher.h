@@ -47,6 +47,9 @@ class Batcher {
   // As Planner::PlaceOf.
   std::optional<QueuePlace> PlaceOf(RowId request) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // As Planner::OldestWait.
+  absl::Duration OldestWait() ABSL_LOCKS_EXCLUDED(mu_);
+
   // As Planner::Predict.
   absl::Duration Predict(const BatchRequest& request) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -62,8 +65,10 @@ class Batcher {
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
   // The next thing to do, once there is one; nothing when drained.
   std::optional<Decision> AwaitDecision() ABSL_LOCKS_EXCLUDED(mu_);
-  void ReportStart(std::span<const RowId> rows, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  void ReportImages() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ReportStart(const Decision& start, absl::Time now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ReportPass(std::span<const RowId> rows, absl::Duration took)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void ReportHouse() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Perform(const Decision& decision) ABSL_LOCKS_EXCLUDED(mu_);
   // Makes the call for all rows, or, where that fails, for ever smaller halves, so that only rows
   // that fail alone end.
@@ -84,8 +89,7 @@ class Batcher {
   absl::Status abandoned_ ABSL_GUARDED_BY(mu_);
   bool has_news_ ABSL_GUARDED_BY(mu_) = false;  // Something changed since the last decision.
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
-  int64_t reported_waiting_ ABSL_GUARDED_BY(mu_) = 0;  // Images.
-  int64_t reported_running_ ABSL_GUARDED_BY(mu_) = 0;
+  HouseCounts reported_ ABSL_GUARDED_BY(mu_);
 
   std::thread thread_;  // Last, so that everything it uses exists before it starts.
 };

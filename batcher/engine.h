@@ -13,7 +13,8 @@ namespace darkroom {
 // Called by the batcher's thread alone, one call at a time. A call that fails must leave every row
 // as it was: the batcher repeats it with fewer rows to find the ones at fault. After
 // RESOURCE_EXHAUSTED, that memory ran out, later calls have fewer rows for a while; after
-// UNAVAILABLE, that the device has failed, there are none.
+// UNAVAILABLE, that the device has failed, there are none. DATA_LOSS says that a row's numbers
+// overflowed.
 class Engine {
  public:
   virtual ~Engine() = default;

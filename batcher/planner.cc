@@ -88,6 +88,7 @@ void Planner::OnCall(CallKind kind, std::span<const RowId> rows, absl::Time now,
   const BatchKey key = rows_.OwnerOf(rows.front()).key;
   const int size = kind == CallKind::kStep ? rows_.SamplesOf(rows) : static_cast<int>(rows.size());
   costs_.Observe(kind, key, size, absl::ToDoubleSeconds(took));
+  rows_.ShareTime(rows, took);
   if (kind == CallKind::kStep) rows_.Step(rows);
   NoteCall(key, now);
   idle_since_ = now;
@@ -125,6 +126,16 @@ std::optional<QueuePlace> Planner::PlaceOf(absl::Time now, RowId id) const {
     if (order(*other) < order(*request)) place.images_before += waiting(*other);
   }
   return place;
+}
+
+absl::Duration Planner::OldestWait(absl::Time now) const {
+  const absl::Time oldest = rows_.OldestArrival();
+  return oldest == absl::InfiniteFuture() ? absl::ZeroDuration() : now - oldest;
+}
+
+int Planner::PaddingOf(std::span<const RowId> rows) const {
+  const int samples = rows_.SamplesOf(rows);
+  return costs_.Padded(samples) - samples;
 }
 
 std::vector<RowId> Planner::RowsBeyond(absl::Time now, absl::Time end) const {

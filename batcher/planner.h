@@ -67,6 +67,10 @@ class Planner {
   absl::Duration Predict(absl::Time now, const BatchRequest& request) const;
   // Of a request that was accepted; nothing when it has ended.
   std::optional<QueuePlace> PlaceOf(absl::Time now, RowId request) const;
+  // How long the first of those has been here that wait; zero when none does.
+  absl::Duration OldestWait(absl::Time now) const;
+  // UNet samples that only fill the rows' pass to its fixed shape.
+  int PaddingOf(std::span<const RowId> rows) const;
   // Waiting rows of requests that are not predicted to be done by then.
   std::vector<RowId> RowsBeyond(absl::Time now, absl::Time end) const;
   const RowTable& rows() const { return rows_; }

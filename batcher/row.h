@@ -1,6 +1,7 @@
 #ifndef DARKROOM_BATCHER_ROW_H_
 #define DARKROOM_BATCHER_ROW_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -27,6 +28,10 @@ struct BatchKey {
 };
 
 enum class Priority { kHigh, kNormal, kLow };
+inline constexpr size_t kPriorities = 3;
+
+// How far an image has come: no device call has touched it, it has steps left, it has none.
+enum class RowStage { kQueued, kDenoise, kDecode };
 
 // One image, as far as batching is concerned.
 struct Row {

@@ -53,6 +53,14 @@ void RowTable::Step(std::span<const RowId> rows) {
   }
 }
 
+void RowTable::ShareTime(std::span<const RowId> rows, absl::Duration took) {
+  const absl::Duration of_sample = took / SamplesOf(rows);
+  for (const RowId id : rows) {
+    AdmittedRow& row = *RowOf(*owners_.at(id), id);
+    row.device_time += of_sample * row.samples;
+  }
+}
+
 void RowTable::Remove(RowId id) {
   const auto owner = owners_.find(id);
   AdmittedRequest& request = *owner->second;
@@ -120,9 +128,19 @@ const RowTable::Line& RowTable::FirstLine() const {
   return std::min_element(lines_.begin(), lines_.end(), first_is_less)->second;
 }
 
+const AdmittedRow& RowTable::Find(RowId row) const { return *RowOf(OwnerOf(row), row); }
+
+absl::Time RowTable::OldestArrival() const {
+  const auto waits = [](const AdmittedRow& row) { return !row.started; };
+  for (const auto& [age, request] : by_age_) {
+    if (std::any_of(request->rows.begin(), request->rows.end(), waits)) return request->arrival;
+  }
+  return absl::InfiniteFuture();
+}
+
 int RowTable::SamplesOf(std::span<const RowId> rows) const {
   int samples = 0;
-  for (const RowId row : rows) samples += RowOf(OwnerOf(row), row)->samples;
+  for (const RowId row : rows) samples += Find(row).samples;
   return samples;
 }
 
@@ -177,6 +195,7 @@ void RowTable::PutInPlace(AdmittedRequest& request) {
 
 void RowTable::CountWaiting(const AdmittedRequest& request, const AdmittedRow& row, int sign) {
   waiting_.images += sign;
+  waiting_.images_of[static_cast<size_t>(request.priority)] += sign;
   waiting_.pixels += sign * request.pixels;
   waiting_.pixel_steps += sign * request.pixels * row.steps_left;
   tenants_.at(request.tenant).waiting += sign;

@@ -1,6 +1,7 @@
 #ifndef DARKROOM_BATCHER_ROW_TABLE_H_
 #define DARKROOM_BATCHER_ROW_TABLE_H_
 
+#include <array>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,6 +20,7 @@ namespace darkroom {
 // Rows that no device call has touched yet.
 struct QueueCount {
   int64_t images = 0;
+  std::array<int64_t, kPriorities> images_of = {};  // By Priority.
   int64_t pixels = 0;
   int64_t pixel_steps = 0;
 };
@@ -47,6 +49,8 @@ class RowTable {
   void Start(std::span<const RowId> rows);
   // The rows, which have started, have one step less left.
   void Step(std::span<const RowId> rows);
+  // A call over the rows took so long, which they share by the samples they brought to it.
+  void ShareTime(std::span<const RowId> rows, absl::Duration took);
   void Remove(RowId row);
   // What the rows will take is believed anew, for their deadlines.
   void Reconsider(std::span<const RowId> rows, const CostModel& model);
@@ -58,6 +62,7 @@ class RowTable {
   size_t requests() const { return by_age_.size(); }
   size_t rows() const { return owners_.size(); }
   size_t started_rows() const { return started_rows_; }
+  size_t tenants() const { return tenants_.size(); }
   const QueueCount& waiting() const { return waiting_; }
   int64_t waiting_images(const std::string& tenant) const { return TenantOf(tenant).waiting; }
   // Solo seconds of the tenant's unfinished rows.
@@ -72,6 +77,9 @@ class RowTable {
   const ByAge& by_age() const { return by_age_; }
   // The request of a row that is here.
   const AdmittedRequest& OwnerOf(RowId row) const { return *owners_.at(row); }
+  const AdmittedRow& Find(RowId row) const;
+  // When the first of those came that wait; infinite when none does.
+  absl::Time OldestArrival() const;
   // Null when none of its rows is here.
   const AdmittedRequest* FindRequest(RowId request) const;
 

@@ -106,9 +106,12 @@ class InstantEngine final : public Engine {
 
 class NoObserver final : public BatchObserver {
  public:
-  void OnImages(int64_t, int64_t) override {}
-  void OnQueueWait(absl::Duration) override {}
-  void OnPass(int) override {}
+  void OnHouse(const HouseCounts&) override {}
+  void OnQueueWait(Priority, int64_t, absl::Duration) override {}
+  void OnStart(StartTrigger, absl::Duration) override {}
+  void OnPass(const PassReport&) override {}
+  void OnFailedCall(const absl::Status&, bool) override {}
+  void OnLostRow(const LostRow&) override {}
 };
 
 // A lone row's way to an idle device, whose thread has to be woken. One row a repetition, so that

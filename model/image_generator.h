@@ -91,6 +91,8 @@ struct ModelInfo {
   std::string device;     // "cpu".
   std::string dtype;      // "float32", "float16" or "bfloat16".
   std::string vae_dtype;  // Likewise.
+  std::string libtorch;   // The versions that it runs on; `cuda` is empty on a CPU.
+  std::string cuda;
   ImageSize default_size;
   int size_multiple = 8;  // Heights and widths are multiples of this.
   int latent_factor = 8;  // Pixels per latent, in each direction.
@@ -152,6 +154,9 @@ class ImageGenerator {
 
   // Bytes of the device's memory that further calls may take; INT64_MAX when nobody knows.
   virtual int64_t AvailableBytes() const = 0;
+
+  // Bytes of the device's memory that there are for this process; likewise. From any thread.
+  virtual int64_t TotalBytes() const = 0;
 };
 
 }  // namespace darkroom

@@ -80,22 +80,34 @@ std::optional<int64_t> AvailableIn(const std::filesystem::path& group) {
   return std::max<int64_t>(*limit - (*used - files), 0);
 }
 
-// The least of this process's control group and all above it, version 2. In a container they begin
-// where its own does.
-int64_t AvailableInGroups() {
+std::optional<int64_t> LimitOf(const std::filesystem::path& group) {
+  return FirstNumberIn(group / "memory.max");
+}
+
+// The least that is found in this process's control group and all above it, version 2. In a
+// container they begin where its own does.
+int64_t LeastOfGroups(
+    absl::FunctionRef<std::optional<int64_t>(const std::filesystem::path&)> find) {
   constexpr char kRoot[] = "/sys/fs/cgroup";
   std::ifstream groups("/proc/self/cgroup");
   std::string line;
-  int64_t available = INT64_MAX;
+  int64_t least = INT64_MAX;
   while (std::getline(groups, line)) {
     if (!absl::StartsWith(line, "0::")) continue;
     const std::filesystem::path own = std::filesystem::path(kRoot + line.substr(3));
     for (std::filesystem::path group = own; group.string().size() >= sizeof(kRoot) - 1;
          group = group.parent_path()) {
-      available = std::min(available, AvailableIn(group).value_or(INT64_MAX));
+      least = std::min(least, find(group).value_or(INT64_MAX));
     }
   }
-  return available;
+  return least;
+}
+
+// What the machine says of its memory.
+int64_t OfMachine(const std::string& word) {
+  constexpr int64_t kKibibyte = 1024;
+  const std::optional<int64_t> kibibytes = NumberAfter(word, "/proc/meminfo");
+  return kibibytes ? *kibibytes * kKibibyte : INT64_MAX;
 }
 
 }  // namespace
@@ -110,12 +122,9 @@ int64_t PeakBytesOf(absl::FunctionRef<void()> work) {
 }
 
 int64_t AvailableBytes() {
-  constexpr int64_t kKibibyte = 1024;
-  int64_t available = INT64_MAX;
-  if (const auto kibibytes = NumberAfter("MemAvailable:", "/proc/meminfo")) {
-    available = *kibibytes * kKibibyte;
-  }
-  return std::min(available, AvailableInGroups());
+  return std::min(OfMachine("MemAvailable:"), LeastOfGroups(AvailableIn));
 }
+
+int64_t TotalBytes() { return std::min(OfMachine("MemTotal:"), LeastOfGroups(LimitOf)); }
 
 }  // namespace darkroom

@@ -16,6 +16,10 @@ int64_t PeakBytesOf(absl::FunctionRef<void()> work);
 // is in, runs out; INT64_MAX when none of them says.
 int64_t AvailableBytes();
 
+// Bytes of memory of the machine, or of the smallest control group that this process is in;
+// likewise.
+int64_t TotalBytes();
+
 }  // namespace darkroom
 
 #endif  // DARKROOM_MODEL_MEMORY_METER_H_

@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
+#include <torch/headeronly/version.h>
 
 #include <algorithm>
 #include <optional>
@@ -94,6 +95,7 @@ class SdxlPipeline final : public ImageGenerator {
              .device = "cpu",
              .dtype = NameOf(checkpoint_.dtype),
              .vae_dtype = NameOf(checkpoint_.vae_dtype),
+             .libtorch = TORCH_VERSION,
              .default_size = {side, side},
              .size_multiple = std::max(8, factor),
              .latent_factor = factor,
@@ -142,6 +144,7 @@ class SdxlPipeline final : public ImageGenerator {
     return darkroom::PeakBytesOf(work);
   }
   int64_t AvailableBytes() const override { return darkroom::AvailableBytes(); }
+  int64_t TotalBytes() const override { return darkroom::TotalBytes(); }
 
  private:
   std::unique_ptr<Sampler> MakeSampler(const ImageRequest& request) const {

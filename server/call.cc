@@ -48,7 +48,7 @@ Call::Call(const CallContext& context, Method method, grpc::CallbackServerContex
       call_(call),
       arrival_(context.clock.TimeNow()),
       trace_id_(TraceIdOf(Metadata(*call, kTraceKey).value_or(""))) {
-  context_.metrics.OnCallStarted();
+  context_.metrics.calls.OnCallStarted();
 }
 
 void Call::Run() try {
@@ -66,9 +66,14 @@ void Call::Run() try {
 }
 
 void Call::Release() {
+  absl::Time answered;
   {
     absl::MutexLock lock(&mu_);
     released_ = true;
+    answered = answer_time_;
+  }
+  if (answered != absl::InfiniteFuture()) {
+    context_.metrics.images.OnStage(Stage::kSend, context_.clock.TimeNow() - answered);
   }
   context_.calls.Remove(*this);
   const std::shared_ptr<Call> last = std::move(self_);
@@ -137,7 +142,11 @@ void Call::Complete(const absl::Status& status, v1::GenerationStats* stats) {
   if (stats != nullptr) SetDuration(took, stats->mutable_total());
   AddTrailers(status);
   Log(status, took, stats);
-  context_.metrics.OnCallEnded(method_, status, took);
+  context_.metrics.calls.OnCallEnded(method_, status, took);
+  {
+    absl::MutexLock lock(&mu_);
+    answer_time_ = context_.clock.TimeNow();
+  }
   SendStatus(ToGrpcStatus(absl::IsUnavailable(status) ? WithRetry(status, kRetryDelay) : status));
 }
 

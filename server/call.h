@@ -20,7 +20,7 @@
 #include "server/generation_desk.h"
 #include "server/live_calls.h"
 #include "server/method.h"
-#include "server/metrics.h"
+#include "server/metrics/metrics.h"
 
 namespace darkroom {
 
@@ -115,6 +115,7 @@ class Call : public LiveCall, public std::enable_shared_from_this<Call> {
 
   mutable absl::Mutex mu_;
   bool answered_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Time answer_time_ ABSL_GUARDED_BY(mu_) = absl::InfiniteFuture();
   bool released_ ABSL_GUARDED_BY(mu_) = false;  // gRPC's objects may be gone.
   std::vector<Opened> opened_ ABSL_GUARDED_BY(mu_);
   std::string tenant_ ABSL_GUARDED_BY(mu_);

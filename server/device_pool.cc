@@ -57,6 +57,12 @@ void DevicePool::Drain(absl::Duration patience) {
   for (std::thread& thread : threads) thread.join();
 }
 
+std::vector<DeviceStatus> DevicePool::Status() const {
+  std::vector<DeviceStatus> devices;
+  for (const auto& worker : workers_) devices.push_back(worker->Status());
+  return devices;
+}
+
 absl::Duration DevicePool::LongestCall() const {
   absl::Duration longest = absl::ZeroDuration();
   for (const auto& worker : workers_) longest = std::max(longest, worker->CallDuration());

@@ -36,6 +36,9 @@ class DevicePool {
   // Drains all of them at once: see Batcher::Drain.
   void Drain(absl::Duration patience);
 
+  // Of each device, in order.
+  std::vector<DeviceStatus> Status() const;
+
   // The longest that a device has been at its present call.
   absl::Duration LongestCall() const;
 

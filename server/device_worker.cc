@@ -9,16 +9,21 @@
 namespace darkroom {
 namespace {
 
+constexpr absl::Duration kMemoryInterval = absl::Seconds(1);
+
 // The generator's errors, told apart from the queue's.
 absl::Status AsDeviceError(absl::Status status) {
   if (absl::IsResourceExhausted(status)) {
     return WithReason(std::move(status), kReasonDeviceOutOfMemory);
   }
-  if (absl::IsDataLoss(status)) {
-    return WithReason(absl::InternalError(status.message()), kReasonNanOutput);
-  }
   if (absl::IsUnavailable(status)) return WithReason(std::move(status), kReasonDeviceLost);
   return status;
+}
+
+// What callers get to know of a row's end.
+absl::Status AsAnswer(const absl::Status& status) {
+  if (!absl::IsDataLoss(status)) return status;
+  return WithReason(absl::InternalError(status.message()), kReasonNanOutput);
 }
 
 absl::Status AsQueueError(absl::Status status, const std::string& tenant) {
@@ -35,7 +40,9 @@ DeviceWorker::DeviceWorker(ImageGenerator& generator, const BatchOptions& option
       clock_(clock),
       metrics_(metrics),
       on_lost_(std::move(on_lost)),
-      batcher_(options, profile, clock, *this, metrics) {}
+      batcher_(options, profile, clock, *this, metrics.batches) {
+  SampleMemory();
+}
 
 RowId DeviceWorker::ReserveRows(size_t count) {
   absl::MutexLock lock(&mu_);
@@ -84,15 +91,32 @@ absl::Status DeviceWorker::Submit(RowId first, std::vector<ImageJob>&& jobs,
   return AsQueueError(status, terms.tenant);
 }
 
+DeviceStatus DeviceWorker::Status() {
+  return {.oldest_wait = batcher_.OldestWait(),
+          .in_call = CallDuration(),
+          .busy = absl::Nanoseconds(busy_.load()) + CallDuration(),
+          .free_bytes = free_bytes_,
+          .total_bytes = generator_.TotalBytes()};
+}
+
+void DeviceWorker::SampleMemory() {
+  const absl::Time now = clock_.TimeNow();
+  if (now - memory_sampled_ < kMemoryInterval) return;
+  memory_sampled_ = now;
+  free_bytes_ = generator_.AvailableBytes();
+}
+
 absl::Duration DeviceWorker::CallDuration() const {
   const int64_t began = call_began_;
   return began == 0 ? absl::ZeroDuration() : clock_.TimeNow() - absl::FromUnixNanos(began);
 }
 
 absl::Status DeviceWorker::Call(absl::FunctionRef<absl::Status()> call) {
-  call_began_ = absl::ToUnixNanos(clock_.TimeNow());
+  const absl::Time began = clock_.TimeNow();
+  call_began_ = absl::ToUnixNanos(began);
   const absl::Status status = AsDeviceError(call());
   call_began_ = 0;
+  busy_ += absl::ToInt64Nanoseconds(clock_.TimeNow() - began);
   if (absl::IsUnavailable(status)) on_lost_(status);
   return status;
 }
@@ -109,7 +133,7 @@ absl::Status DeviceWorker::Start(std::span<const RowId> rows) {
   });
   if (!status.ok()) return status;
   const absl::Duration took = clock_.TimeNow() - begin;
-  metrics_.OnStage(Stage::kTextEncode, took);
+  metrics_.images.OnStage(Stage::kTextEncode, took);
   for (size_t i = 0; i < work.size(); ++i) {
     ImageReport& report = work[i]->result.report;
     work[i]->row = std::move((*started)[i]);
@@ -127,7 +151,7 @@ absl::Status DeviceWorker::Step(std::span<const RowId> rows) {
   const absl::Time begin = clock_.TimeNow();
   if (absl::Status s = Call([&] { return generator_.Step(images); }); !s.ok()) return s;
   const absl::Duration took = clock_.TimeNow() - begin;
-  metrics_.OnStage(Stage::kDenoiseStep, took);
+  metrics_.images.OnStage(Stage::kDenoiseStep, took);
   const int size = static_cast<int>(rows.size());
   for (Work* w : work) {
     ImageReport& report = w->result.report;
@@ -160,11 +184,12 @@ absl::Status DeviceWorker::Finish(std::span<const RowId> rows) {
   });
   if (!status.ok()) return status;
   const absl::Duration took = clock_.TimeNow() - begin;
-  metrics_.OnStage(Stage::kVaeDecode, took);
+  metrics_.images.OnStage(Stage::kVaeDecode, took);
+  SampleMemory();
   for (size_t i = 0; i < work.size(); ++i) {
     work[i]->result.image = std::move((*decoded)[i]);
     work[i]->result.report.decoding = took;
-    if (images[i]->decoded_twice()) metrics_.OnNanRetry();
+    if (images[i]->decoded_twice()) metrics_.images.OnNanRetry();
   }
   return absl::OkStatus();
 }
@@ -172,10 +197,11 @@ absl::Status DeviceWorker::Finish(std::span<const RowId> rows) {
 void DeviceWorker::End(RowId row, const absl::Status& status) {
   const std::unique_ptr<Work> work = Remove(row);
   if (status.ok()) {
-    metrics_.OnImage();
+    const ImageSize& size = work->job.request.size;
+    metrics_.images.OnImage(int64_t{size.height} * size.width);
     std::move(work->job.done)(std::move(work->result));
   } else {
-    std::move(work->job.done)(status);
+    std::move(work->job.done)(AsAnswer(status));
   }
 }
 

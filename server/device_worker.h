@@ -20,7 +20,7 @@
 #include "batcher/clock.h"
 #include "batcher/engine.h"
 #include "model/image_generator.h"
-#include "server/metrics.h"
+#include "server/metrics/metrics.h"
 
 namespace darkroom {
 
@@ -63,6 +63,15 @@ struct JobTerms {
   absl::Time deadline = absl::InfiniteFuture();
 };
 
+// How a device is.
+struct DeviceStatus {
+  absl::Duration oldest_wait;  // Of the first image that waits; zero when none does.
+  absl::Duration in_call;      // How long it has been at its present call; zero between calls.
+  absl::Duration busy;         // In calls, so far.
+  int64_t free_bytes = 0;      // Of its memory, lately; INT64_MAX when nobody knows.
+  int64_t total_bytes = 0;     // Likewise.
+};
+
 // A device with its queue: takes images through the batcher and the generator. The place where the
 // two meet. Thread-safe.
 class DeviceWorker final : private Engine {
@@ -96,6 +105,8 @@ class DeviceWorker final : private Engine {
   // How long the device has been at its present call; zero between calls.
   absl::Duration CallDuration() const;
 
+  DeviceStatus Status();
+
   // See Batcher::RetryDelay.
   absl::Duration RetryDelay(size_t images) { return batcher_.RetryDelay(images); }
 
@@ -123,6 +134,8 @@ class DeviceWorker final : private Engine {
   // know.
   absl::Status Call(absl::FunctionRef<absl::Status()> call);
   void ReportStep(Work& work);
+  // Asks for the free memory, but not too often.
+  void SampleMemory();
   // Work of rows that have not ended; it stays where it is until they do.
   std::vector<Work*> Find(std::span<const RowId> rows) ABSL_LOCKS_EXCLUDED(mu_);
   std::unique_ptr<Work> Remove(RowId row) ABSL_LOCKS_EXCLUDED(mu_);
@@ -132,6 +145,9 @@ class DeviceWorker final : private Engine {
   Metrics& metrics_;
   OnLost on_lost_;
   std::atomic<int64_t> call_began_ = 0;  // Unix nanoseconds by the clock; 0 between calls.
+  std::atomic<int64_t> busy_ = 0;        // Nanoseconds in calls that have returned.
+  std::atomic<int64_t> free_bytes_ = 0;
+  absl::Time memory_sampled_ = absl::InfinitePast();  // The worker's thread's own.
   absl::Mutex mu_;
   RowId next_row_ ABSL_GUARDED_BY(mu_) = 1;
   absl::flat_hash_map<RowId, std::unique_ptr<Work>> work_ ABSL_GUARDED_BY(mu_);

@@ -38,6 +38,7 @@ Generation::Generation(const GenerationContext& context, const v1::GenerateImage
 
 void Generation::Run() {
   if (is_running_.exchange(true)) return;
+  context_.metrics.calls.OnGenerationStarted();
   if (!request_.has_init_image() && context_.filter == nullptr) return SubmitOrEnd();
   const bool accepted = context_.codecs.TryRun([self = shared_from_this()] {
     const absl::Status status = self->Prepare();
@@ -216,7 +217,8 @@ absl::Status Generation::Pack(size_t index, const RgbImage& image) try {
   }
   if (!packed.ok()) return packed.status();
   packing_times_[index] = context_.clock.TimeNow() - begin;
-  context_.metrics.OnStage(Stage::kEncode, packing_times_[index]);
+  context_.metrics.images.OnStage(Stage::kEncode, packing_times_[index]);
+  context_.metrics.images.OnPacked(packed->format(), packed->data().size());
   const auto shared = std::make_shared<const v1::Image>(*std::move(packed));
   {
     absl::MutexLock lock(&mu_);
@@ -249,6 +251,7 @@ void Generation::End(const absl::Status& status) {
         SummarizeReports(reports_, *std::max_element(packing_times_.begin(), packing_times_.end()),
                          parsed_.images.front(), context_.model);
   }
+  context_.metrics.calls.OnGenerationEnded();
   Listeners listeners;
   {
     absl::MutexLock lock(&mu_);

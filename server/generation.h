@@ -18,7 +18,7 @@
 #include "server/content_filter.h"
 #include "server/device_pool.h"
 #include "server/generation_listener.h"
-#include "server/metrics.h"
+#include "server/metrics/metrics.h"
 #include "server/request_parser.h"
 
 namespace darkroom {

@@ -21,7 +21,9 @@ Priority PriorityOf(v1::Priority priority) {
 absl::StatusOr<std::shared_ptr<Generation>> GenerationDesk::Open(
     const v1::GenerateImagesRequest& request, const Caller& caller, absl::Time deadline,
     std::shared_ptr<GenerationListener> listener) {
+  const absl::Time begin = context_.clock.TimeNow();
   absl::StatusOr<ParsedRequest> parsed = ParseRequest(request, context_.model, rules_);
+  context_.metrics.images.OnStage(Stage::kParse, context_.clock.TimeNow() - begin);
   if (!parsed.ok()) return parsed.status();
   if (request.priority() == v1::PRIORITY_HIGH && !caller.may_use_high_priority) {
     return WithReason(absl::PermissionDeniedError("priority HIGH is not for this caller"),

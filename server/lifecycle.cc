@@ -54,7 +54,7 @@ void Drain(const Running& running) {
 }
 
 [[noreturn]] void EndNow(const Running& running, const StopEvent& event) {
-  running.metrics.SetReady(false);
+  running.metrics.state.SetReady(false);
   if (event.kind == Kind::kFailure) EndNow(running, ExitCode::kFailed, event.failure);
   EndNow(running, ExitCode::kClean, absl::UnavailableError("the server is shutting down at once"));
 }
@@ -83,8 +83,8 @@ ExitCode RunUntilStopped(const Running& running) {
   const StopEvent first = running.events.Next();
   if (first.kind == Kind::kFailure) EndNow(running, first);
   LogEvent(LogLevel::kInfo, "stopping", {{"signal", first.signal}});
-  running.metrics.SetReady(false);
-  running.metrics.SetDraining();
+  running.metrics.state.SetReady(false);
+  running.metrics.state.SetDraining();
   running.server.SetNotReady();
   std::thread drain(Drain, running);
   const StopEvent second = running.events.Next();

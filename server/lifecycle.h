@@ -9,8 +9,8 @@
 #include "server/device_pool.h"
 #include "server/grpc_server.h"
 #include "server/live_calls.h"
-#include "server/metrics.h"
-#include "server/metrics_endpoint.h"
+#include "server/metrics/metrics.h"
+#include "server/metrics/metrics_endpoint.h"
 #include "server/server_options.h"
 #include "server/shutdown.h"
 

@@ -10,7 +10,7 @@
 #include "batcher/planner.h"
 #include "model/image_generator.h"
 #include "server/device_worker.h"
-#include "server/metrics.h"
+#include "server/metrics/metrics.h"
 #include "server/server_options.h"
 
 namespace darkroom {

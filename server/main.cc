@@ -11,7 +11,10 @@
 #include "server/lifecycle.h"
 #include "server/load_devices.h"
 #include "server/logging.h"
-#include "server/metrics_endpoint.h"
+#include "server/metrics/device_collector.h"
+#include "server/metrics/log_collector.h"
+#include "server/metrics/metrics_endpoint.h"
+#include "server/metrics/process_collector.h"
 #include "server/model_reply.h"
 #include "server/security.h"
 #include "server/server_options.h"
@@ -38,8 +41,6 @@ ExitCode Serve(const ServerOptions& options) {
   if (!loaded.ok()) return Fail(ExitCode::kNotLoaded, loaded.status());
   const ModelInfo& model = loaded->front().generator->info();
   Metrics metrics(model, options.batch.limits.images);
-  const auto endpoint = MetricsEndpoint::Start(options.metrics_listen, metrics);
-  if (!endpoint.ok()) return Fail(ExitCode::kFailed, endpoint.status());
   const auto security = Security::Open(options, clock, metrics);
   if (!security.ok()) return Fail(ExitCode::kBadUsage, security.status());
 
@@ -47,8 +48,17 @@ ExitCode Serve(const ServerOptions& options) {
   const auto fail = [&events](const absl::Status& status) {
     events.Post({.kind = StopEvent::Kind::kFailure, .failure = status});
   };
+  const auto on_hung = [&](const absl::Status& status) {
+    metrics.batches.OnHungCall();
+    fail(status);
+  };
   CodecPool codecs(kCodecThreads, kMaxWaitingFiles);
   DevicePool devices(MakeWorkers(*loaded, options.batch, clock, metrics, fail));
+  const auto endpoint = MetricsEndpoint::Start(
+      options.metrics_listen,
+      {metrics.registry, std::make_shared<DeviceCollector>(options.devices, devices),
+       std::make_shared<ProcessCollector>(), std::make_shared<LogCollector>()});
+  if (!endpoint.ok()) return Fail(ExitCode::kFailed, endpoint.status());
   LiveCalls calls;
   GenerationDesk desk({model, clock, devices, codecs, metrics, /*filter=*/nullptr}, options.rules);
   const CallRules rules = {.log_prompts = options.log.prompts,
@@ -58,7 +68,7 @@ ExitCode Serve(const ServerOptions& options) {
   ImageService images(context, MakeModelReply(model, options));
   ModelStatistics statistics;
   InferenceService inference(context, model, options.rules.max_images, statistics,
-                             [&metrics] { return metrics.is_ready(); });
+                             [&metrics] { return metrics.state.is_ready(); });
   grpc::Service* const services[] = {&images, &inference};
   const auto server = GrpcServer::Start({.addresses = options.listen,
                                          .credentials = (*security)->credentials(),
@@ -66,8 +76,8 @@ ExitCode Serve(const ServerOptions& options) {
                                          .limits = options.connections},
                                         services);
   if (!server.ok()) return Fail(ExitCode::kFailed, server.status());
-  const Watchdog watchdog(devices, calls, options.step_timeout, clock, fail);
-  metrics.SetReady(true);
+  const Watchdog watchdog(devices, calls, options.step_timeout, clock, on_hung);
+  metrics.state.SetReady(true);
   PrintReady(model, options.devices, *endpoint, **server);
   return RunUntilStopped({events, options.drain, devices, codecs, calls, **server, metrics});
 }

@@ -52,7 +52,7 @@ absl::Status Security::OpenTokens(const std::string& path, std::vector<WatchedFi
                      .known = std::move(contents),
                      .on_change = [&metrics, a = authenticator_.get()](const FileContents& files) {
                        const absl::Status status = a->Reload(files.front());
-                       metrics.OnTokensReloaded(status.ok());
+                       metrics.state.OnTokensReloaded(status.ok());
                        Report("tokens", status);
                      }});
   return absl::OkStatus();
@@ -68,13 +68,13 @@ absl::Status Security::OpenTls(const TlsOptions& options, std::vector<WatchedFil
   auto credentials = TlsCredentials::Create(paths, contents, clock);
   if (!credentials.ok()) return credentials.status();
   tls_ = *std::move(credentials);
-  metrics.SetCertificateExpiry(tls_->expiry());
+  metrics.state.SetCertificateExpiry(tls_->expiry());
   watched.push_back({.paths = paths.All(),
                      .known = std::move(contents),
                      .on_change = [&metrics, tls = tls_.get()](const FileContents& files) {
                        const absl::Status status = tls->Reload(files);
-                       metrics.OnTlsReloaded(status.ok());
-                       metrics.SetCertificateExpiry(tls->expiry());
+                       metrics.state.OnTlsReloaded(status.ok());
+                       metrics.state.SetCertificateExpiry(tls->expiry());
                        Report("tls", status);
                      }});
   return absl::OkStatus();

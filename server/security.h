@@ -9,7 +9,7 @@
 #include "batcher/clock.h"
 #include "server/auth_tokens.h"
 #include "server/file_watcher.h"
-#include "server/metrics.h"
+#include "server/metrics/metrics.h"
 #include "server/server_options.h"
 #include "server/tls_credentials.h"
 

@@ -50,6 +50,11 @@ def section(text, title):
     return found[1]
 
 
+def subsection(title):
+    """The lines below a `### title` of the API's page, up to the next."""
+    return section(API.replace("\n### ", "\n## "), title)
+
+
 def table(text, heading):
     """The rows of the table whose first heading is this, as lists of cells."""
     lines = text.splitlines()
@@ -95,8 +100,11 @@ def server():
     "command, part",
     [
         (["darkroom-server"], section(API, "darkroom-server")),
-        (["darkroom"], section(API, "darkroom").partition("`darkroom generate")[0]),
-        (["darkroom", "generate"], section(API, "darkroom").partition("`darkroom generate")[2]),
+        (["darkroom"], section(API, "darkroom").partition("###")[0]),
+        (["darkroom", "generate"], subsection("generate")),
+        (["darkroom", "describe"], subsection("describe")),
+        (["darkroom", "health"], subsection("health command")),
+        (["darkroom", "bench"], subsection("bench")),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -108,6 +116,24 @@ def test_flags_and_their_defaults_are_those_of_the_help(command, part):
     defaults = dict(HELP_DEFAULT.findall(text))
     plain = {flag: row[1][1:-1] for flag, row in rows.items() if re.fullmatch("`[^`]+`", row[1])}
     assert plain == {flag: defaults.get(flag) for flag in plain}
+
+
+def test_commands_are_those_of_the_help():
+    commands = help_of("darkroom").partition("Subcommands:")[2]
+    named = [code(row[0])[0] for row in table(section(API, "darkroom"), "command")]
+    assert named == re.findall(r"^ +(\w+) ", commands, re.MULTILINE)
+
+
+def test_keys_of_a_mix_are_those_of_the_code():
+    source = (REPOSITORY / "client/cli/bench/request_mix.cc").read_text()
+    fields = re.search(r"kFields\[\] = \{(.*?)\n\};", source, re.DOTALL)[1]
+    named = {name for row in table(subsection("bench"), "key") for name in code(row[0])}
+    assert named == set(re.findall(r'\{"(\w+)",', fields))
+
+
+def test_mixes_that_are_built_in_are_those_of_the_help():
+    named = [code(row[0])[0] for row in table(subsection("bench"), "mix")]
+    assert f"{', '.join(named)} or a JSON file" in help_of("darkroom", "bench")
 
 
 def test_every_server_flag_has_its_environment_variable():
@@ -249,7 +275,7 @@ def test_enum_values_are_those_of_the_proto():
 @pytest.mark.parametrize("page", page_names())
 def test_flags_and_metrics_that_are_named_exist(page):
     text = (REPOSITORY / page).read_text()
-    helps = [[], ["generate"]]
+    helps = [[], *([row[0].split("`")[1]] for row in table(section(API, "darkroom"), "command"))]
     flags = set(HELP_FLAG.findall(help_of("darkroom-server")))
     flags = flags.union(*(HELP_FLAG.findall(help_of("darkroom", *words)) for words in helps))
     assert set(re.findall(r"`(--[a-z][\w-]*)", text)) <= flags
@@ -305,6 +331,13 @@ def test_examples_of_the_pages_run(server, tmp_path):
     assert len(list(tmp_path.glob("pictures/*-0-7.png"))) == 2
     for name in ("pictures/contact-sheet.png", "apple.png", "apple-streamed.png"):
         assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_cpp_clients_policy_is_the_advice():
+    (advice,) = re.findall(r"^policy = (\{.*?^\})", OPERATIONS, re.DOTALL | re.MULTILINE)
+    source = (REPOSITORY / "client/cpp/channel.cc").read_text()
+    (policy,) = re.findall(r'kServiceConfig\[\] = R"\((.*?)\)"', source, re.DOTALL)
+    assert json.loads(policy) == ast.literal_eval(advice)
 
 
 def test_cpp_example_uses_names_that_exist():

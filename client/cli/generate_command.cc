@@ -1,9 +1,6 @@
 #include "client/cli/generate_command.h"
 
-#include <unistd.h>
-
 #include <cstdint>
-#include <cstdlib>
 #include <deque>
 #include <iostream>
 #include <utility>
@@ -113,11 +110,6 @@ void Settle(Answer answer, const std::string& folder, bool interrupted, PromptOu
   }
 }
 
-bool IsTerminal() {
-  const char* kind = std::getenv("TERM");
-  return isatty(STDERR_FILENO) && kind != nullptr && absl::string_view(kind) != "dumb";
-}
-
 // Sends all requests at once and settles their answers as they come.
 GenerateReport SendAll(const Requests& requests, const std::string& server,
                        const std::string& folder) {
@@ -134,7 +126,7 @@ GenerateReport SendAll(const Requests& requests, const std::string& server,
     });
   }
   InterruptWatcher watcher([&client] { client.CancelAll(); });
-  Progress progress(std::cerr, IsTerminal(), ImageCount(requests));
+  Progress progress(std::cerr, StderrIsTerminal(), ImageCount(requests));
   for (size_t pending = requests.size(); pending > 0; --pending) {
     Answer answer = answers.Take();
     PromptOutcome& outcome = report.prompts[answer.prompt_index];

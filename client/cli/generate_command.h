@@ -3,12 +3,10 @@
 
 #include <string>
 
+#include "client/cli/exit_status.h"
 #include "client/cli/generate_options.h"
 
 namespace darkroom {
-
-// Exit statuses of every command.
-enum ExitStatus { kDone = 0, kFailed = 1, kUsage = 2 };
 
 // Runs `darkroom generate` against `server`, a HOST:PORT: sends a request for each prompt at once,
 // writes images as they arrive and, last, reports on standard output, as JSON if asked. Progress

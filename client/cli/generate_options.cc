@@ -7,13 +7,12 @@
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "client/cli/enum_names.h"
 #include "client/cli/input_files.h"
 #include "client/cli/text.h"
 
@@ -89,45 +88,16 @@ bool SetSize(absl::string_view text, Request& request) {
   return true;
 }
 
-// "dpmpp-2m" for SCHEDULER_DPMPP_2M.
-std::string SchedulerFlag(v1::Scheduler scheduler) {
-  const std::string name = absl::AsciiStrToLower(v1::Scheduler_Name(scheduler));
-  return absl::StrReplaceAll(name, {{"scheduler_", ""}, {"_", "-"}});
-}
-
-std::vector<std::string> SchedulerFlags() {
-  std::vector<std::string> names;
-  for (int number = v1::Scheduler_MIN + 1; number <= v1::Scheduler_MAX; ++number) {
-    if (!v1::Scheduler_IsValid(number)) continue;
-    names.push_back(SchedulerFlag(static_cast<v1::Scheduler>(number)));
-  }
-  return names;
-}
-
 bool SetScheduler(absl::string_view text, Request& request) {
-  const std::string name =
-      absl::StrReplaceAll(absl::AsciiStrToLower(text), {{"scheduler_", ""}, {"_", "-"}});
-  for (int number = v1::Scheduler_MIN + 1; number <= v1::Scheduler_MAX; ++number) {
-    const auto scheduler = static_cast<v1::Scheduler>(number);
-    if (!v1::Scheduler_IsValid(number) || SchedulerFlag(scheduler) != name) continue;
-    request.set_scheduler(scheduler);
-    return true;
-  }
-  return false;
+  const std::optional<v1::Scheduler> scheduler = ParseScheduler(text);
+  if (scheduler.has_value()) request.set_scheduler(*scheduler);
+  return scheduler.has_value();
 }
 
 bool SetFormat(absl::string_view text, Request& request) {
-  constexpr std::pair<absl::string_view, v1::ImageFormat> kFormats[] = {
-      {"png", v1::IMAGE_FORMAT_PNG},
-      {"jpeg", v1::IMAGE_FORMAT_JPEG},
-      {"webp", v1::IMAGE_FORMAT_WEBP},
-      {"raw", v1::IMAGE_FORMAT_RAW_RGB}};
-  for (const auto& [name, format] : kFormats) {
-    if (text != name) continue;
-    request.mutable_output()->set_format(format);
-    return true;
-  }
-  return false;
+  const std::optional<v1::ImageFormat> format = ParseFormat(text);
+  if (format.has_value()) request.mutable_output()->set_format(*format);
+  return format.has_value();
 }
 
 bool SetQuality(absl::string_view text, Request& request) {
@@ -216,7 +186,7 @@ void AddGenerateFlags(CLI::App& command, GenerateFlags& flags) {
   add("--guidance", flags.guidance, "G[,G...]", "Guidance scale; default: the model's");
   add("--size", flags.size, "WxH", "Pixels, multiples of 8; default: the model's");
   add("--negative", flags.negative, "TEXT", "What to avoid");
-  add("--scheduler", flags.scheduler, "NAME", absl::StrJoin(SchedulerFlags(), ", "));
+  add("--scheduler", flags.scheduler, "NAME", absl::StrJoin(SchedulerNames(), ", "));
   // Not a vector, or CLI11 would take a name in square brackets for a list.
   const CLI::callback_t take_files = [&flags](const CLI::results_t& files) {
     flags.init_images = files;
@@ -259,7 +229,7 @@ absl::StatusOr<std::vector<Request>> MakeRequests(const GenerateFlags& flags) {
       SetAll("--size", flags.size, "a WIDTHxHEIGHT", requests, SetSize),
       SetAll("--negative", flags.negative, "UTF-8 text", requests, SetNegative),
       SetAll("--scheduler", flags.scheduler,
-             absl::StrCat("one of ", absl::StrJoin(SchedulerFlags(), ", ")), requests,
+             absl::StrCat("one of ", absl::StrJoin(SchedulerNames(), ", ")), requests,
              SetScheduler),
       SetAll("--format", flags.format, "png, jpeg, webp or raw", requests, SetFormat),
       SetAll("--quality", flags.quality, "a whole number", requests, SetQuality),

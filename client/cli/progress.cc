@@ -1,6 +1,9 @@
 #include "client/cli/progress.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cstdlib>
 #include <string>
 
 #include "absl/strings/str_cat.h"
@@ -12,6 +15,11 @@ constexpr int64_t kBarWidth = 30;
 constexpr char kEraseLine[] = "\r\x1b[K";
 
 }  // namespace
+
+bool StderrIsTerminal() {
+  const char* kind = std::getenv("TERM");
+  return isatty(STDERR_FILENO) && kind != nullptr && absl::string_view(kind) != "dumb";
+}
 
 Progress::Progress(std::ostream& out, bool terminal, int64_t total)
     : out_(out), terminal_(terminal), total_(total) {

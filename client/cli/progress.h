@@ -8,6 +8,9 @@
 
 namespace darkroom {
 
+// Whether standard error is a terminal on which a line can be written over.
+bool StderrIsTerminal();
+
 // Tells on `out` how many images of all are done: on a terminal with a bar that redraws itself,
 // elsewhere with a line for every image. The destructor leaves the cursor on a fresh line.
 class Progress {

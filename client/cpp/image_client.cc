@@ -1,33 +1,20 @@
 #include "client/cpp/image_client.h"
 
 #include <grpcpp/client_context.h>
-#include <grpcpp/create_channel.h>
-#include <grpcpp/security/credentials.h>
 
 #include <optional>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/synchronization/notification.h"
+#include "client/cpp/channel.h"
 #include "client/cpp/rpc_status.h"
 
 namespace darkroom {
 namespace {
 
-constexpr int kMaxReplyBytes = 64 << 20;
-
-bool IsLoopback(const std::string& server) {
-  return absl::StartsWith(server, "127.") || absl::StartsWith(server, "localhost:") ||
-         absl::StartsWith(server, "[::1]:");
-}
-
-std::shared_ptr<grpc::Channel> Connect(const std::string& server) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(kMaxReplyBytes);
-  // gRPC would take http_proxy from the environment, but no proxy reaches our own loopback.
-  if (IsLoopback(server)) arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(server, grpc::InsecureChannelCredentials(), arguments);
+void SetDeadline(absl::Time deadline, grpc::ClientContext& context) {
+  if (deadline != absl::InfiniteFuture()) context.set_deadline(absl::ToChronoTime(deadline));
 }
 
 }  // namespace
@@ -39,7 +26,7 @@ struct ImageClient::Call {
   Callback done;
 };
 
-ImageClient::ImageClient(const std::string& server) : ImageClient(Connect(server)) {}
+ImageClient::ImageClient(const std::string& server) : ImageClient(MakeChannel(server)) {}
 
 ImageClient::ImageClient(std::shared_ptr<grpc::ChannelInterface> channel)
     : stub_(v1::ImageGenerationService::NewStub(channel)) {}
@@ -56,7 +43,7 @@ void ImageClient::GenerateImages(v1::GenerateImagesRequest request, Callback don
   auto call = std::make_shared<Call>();
   call->request = std::move(request);
   call->done = std::move(done);
-  if (deadline != absl::InfiniteFuture()) call->context.set_deadline(absl::ToChronoTime(deadline));
+  SetDeadline(deadline, call->context);
   {
     absl::MutexLock lock(&mu_);
     in_flight_[call.get()] = call;
@@ -79,6 +66,15 @@ ImageClient::Reply ImageClient::GenerateImages(v1::GenerateImagesRequest request
       deadline);
   ended.WaitForNotification();
   return *std::move(result);
+}
+
+absl::StatusOr<v1::GetModelResponse> ImageClient::GetModel(absl::Time deadline) {
+  grpc::ClientContext context;
+  SetDeadline(deadline, context);
+  v1::GetModelResponse response;
+  const grpc::Status status = stub_->GetModel(&context, {}, &response);
+  if (!status.ok()) return FromRpcStatus(status);
+  return response;
 }
 
 void ImageClient::CancelAll() {

@@ -20,16 +20,16 @@ namespace darkroom {
 // GPU passes.
 //
 // Every call ends exactly once, with the reply or with the server's status, whose message lists the
-// fields it objects to and whose payloads are its google.rpc details (see rpc_status.h). Nothing is
-// retried. Thread-safe. The destructor cancels what is in flight and returns when the last callback
-// has; so it must not run in a callback.
+// fields it objects to and whose payloads are its google.rpc details (see rpc_status.h). Whether a
+// call that was not served is repeated is the channel's matter (see channel.h). Thread-safe. The
+// destructor cancels what is in flight and returns when the last callback has; so it must not run
+// in a callback.
 class ImageClient {
  public:
   using Reply = absl::StatusOr<v1::GenerateImagesResponse>;
   using Callback = absl::AnyInvocable<void(Reply) &&>;
 
-  // A plaintext connection to `server`, a HOST:PORT, opened by the first call. Replies may hold up
-  // to 64 MiB.
+  // With the channel that MakeChannel() makes to `server`.
   explicit ImageClient(const std::string& server);
   // For other credentials. The channel's receive limit has to fit the images asked for.
   explicit ImageClient(std::shared_ptr<grpc::ChannelInterface> channel);
@@ -46,6 +46,9 @@ class ImageClient {
   // Sends the request and waits for its end. Not for use in a callback.
   Reply GenerateImages(v1::GenerateImagesRequest request,
                        absl::Time deadline = absl::InfiniteFuture()) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // What the server has to offer. Waits for the answer; CancelAll() does not end it.
+  absl::StatusOr<v1::GetModelResponse> GetModel(absl::Time deadline = absl::InfiniteFuture());
 
   // Ends every call now in flight with CANCELLED, unless its reply came first.
   void CancelAll() ABSL_LOCKS_EXCLUDED(mu_);

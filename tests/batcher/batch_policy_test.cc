@@ -74,6 +74,7 @@ TEST_P(BatchPolicyTest, AnIdleDeviceWaitsExactlyOneWindow) {
   EXPECT_EQ(At(kStart + kWindow - kTick).action, Action::kWait);
   EXPECT_EQ(At(kStart + kWindow - kTick).wake, kStart + kWindow);
   EXPECT_EQ(At(kStart + kWindow).action, Action::kStart);
+  EXPECT_EQ(At(kStart + kWindow).trigger, StartTrigger::kWindow);
 }
 
 TEST_P(BatchPolicyTest, WhoCameWhileTheDeviceWasBusyWaitsForNoCompany) {
@@ -82,6 +83,7 @@ TEST_P(BatchPolicyTest, WhoCameWhileTheDeviceWasBusyWaitsForNoCompany) {
   EXPECT_EQ(At(kStart).action, Action::kWait);
   idle_since_ = kStart + kTick;
   EXPECT_EQ(At(kStart + kTick).action, Action::kStart);
+  EXPECT_EQ(At(kStart + kTick).trigger, StartTrigger::kBacklog);
 }
 
 TEST_P(BatchPolicyTest, AFullBatchLeavesAtOnce) {
@@ -90,11 +92,13 @@ TEST_P(BatchPolicyTest, AFullBatchLeavesAtOnce) {
   Arrive(3, kStart);
   EXPECT_EQ(At(kStart).action, Action::kStart);
   EXPECT_THAT(At(kStart).rows, ElementsAre(1, 2, 3));
+  EXPECT_EQ(At(kStart).trigger, StartTrigger::kFull);
 }
 
 TEST_P(BatchPolicyTest, DrainingEndsTheWindow) {
   Arrive(1, kStart);
   EXPECT_EQ(At(kStart, /*draining=*/true).action, Action::kStart);
+  EXPECT_EQ(At(kStart, /*draining=*/true).trigger, StartTrigger::kDrain);
 }
 
 TEST_P(BatchPolicyTest, ADeadlineThatCouldNotWaitEndsTheWindow) {
@@ -104,6 +108,7 @@ TEST_P(BatchPolicyTest, ADeadlineThatCouldNotWaitEndsTheWindow) {
   const absl::Time last = kStart + absl::Milliseconds(40) - 1.4 * absl::Milliseconds(22);
   EXPECT_EQ(At(last - absl::Microseconds(1)).action, Action::kWait);
   EXPECT_EQ(At(last + absl::Microseconds(1)).action, Action::kStart);
+  EXPECT_EQ(At(last + absl::Microseconds(1)).trigger, StartTrigger::kDeadline);
 }
 
 TEST_P(BatchPolicyTest, KeysNeverMix) {
@@ -209,6 +214,7 @@ TEST_P(ContinuousPolicyTest, RowsJoinARunningBatch) {
   Arrive(2, kStart);
   EXPECT_EQ(At(kStart).action, Action::kStart);
   EXPECT_THAT(At(kStart).rows, ElementsAre(2));
+  EXPECT_EQ(At(kStart).trigger, StartTrigger::kJoin);
 }
 
 TEST_P(ContinuousPolicyTest, AnotherKeyThatIsDueFirstTakesOverAtTheNextBoundary) {

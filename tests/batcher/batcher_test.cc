@@ -21,6 +21,54 @@ using Call = FakeEngine::Call;
 constexpr absl::Duration kWindow = absl::Milliseconds(20);
 constexpr absl::Duration kTick = absl::Nanoseconds(1);
 
+// Remembers what it heard.
+class RecordingObserver final : public NullObserver {
+ public:
+  void OnHouse(const HouseCounts& change) override {
+    absl::MutexLock lock(&mu_);
+    for (size_t i = 0; i < kPriorities; ++i) house_.waiting[i] += change.waiting[i];
+    house_.running += change.running;
+    house_.pixel_steps += change.pixel_steps;
+    house_.tenants += change.tenants;
+  }
+  void OnStart(StartTrigger trigger, absl::Duration) override {
+    absl::MutexLock lock(&mu_);
+    starts_.push_back(trigger);
+  }
+  void OnPass(const PassReport& pass) override {
+    absl::MutexLock lock(&mu_);
+    pass_rows_ += pass.rows;
+  }
+  void OnFailedCall(const absl::Status&, bool is_split) override {
+    absl::MutexLock lock(&mu_);
+    splits_.push_back(is_split);
+  }
+  void OnLostRow(const LostRow& row) override {
+    absl::MutexLock lock(&mu_);
+    lost_.push_back(row.stage);
+  }
+
+  HouseCounts house() const { return Copy(house_); }
+  std::vector<StartTrigger> starts() const { return Copy(starts_); }
+  int pass_rows() const { return Copy(pass_rows_); }
+  std::vector<bool> splits() const { return Copy(splits_); }
+  std::vector<RowStage> lost() const { return Copy(lost_); }
+
+ private:
+  template <typename T>
+  T Copy(const T& value) const {
+    absl::MutexLock lock(&mu_);
+    return value;
+  }
+
+  mutable absl::Mutex mu_;
+  HouseCounts house_;
+  std::vector<StartTrigger> starts_;
+  int pass_rows_ = 0;
+  std::vector<bool> splits_;
+  std::vector<RowStage> lost_;
+};
+
 class BatcherTest : public testing::Test {
  protected:
   static BatchRequest Request(std::vector<RowId> ids, int steps = 1) {
@@ -35,7 +83,7 @@ class BatcherTest : public testing::Test {
 
   ManualClock clock_;
   FakeEngine engine_;
-  NullObserver observer_;
+  RecordingObserver observer_;
   Batcher batcher_{{.window = kWindow, .max_batch_size = 4, .limits = {.images = 8}},
                    {},
                    clock_,
@@ -100,6 +148,18 @@ TEST_F(BatcherTest, ACallWithoutMemoryIsHalvedAndLaterOnesAreSmaller) {
   EXPECT_THAT(engine_.calls("step"),
               ElementsAre(Call{"step", {1, 2, 3, 4}}, Call{"step", {1, 2}}, Call{"step", {3, 4}},
                           Call{"step", {1, 2}}, Call{"step", {3, 4}}));
+}
+
+TEST_F(BatcherTest, TheObserverHearsWhyCallsFailedAndWhatWasSpentOnThoseWhoGotNothing) {
+  engine_.FailRow("step", 3);
+  Submit({1, 2, 3, 4}, /*steps=*/2);
+  engine_.AwaitEnds(4);
+  batcher_.Drain(absl::InfiniteDuration());
+  EXPECT_EQ(observer_.starts(), std::vector{StartTrigger::kFull});
+  EXPECT_THAT(observer_.splits(), ElementsAre(true, true, false));  // Of 4, of {3, 4}, of 3.
+  EXPECT_THAT(observer_.lost(), ElementsAre(RowStage::kDenoise));
+  EXPECT_EQ(observer_.pass_rows(), 2 + 1 + 3);
+  EXPECT_EQ(observer_.house(), HouseCounts());
 }
 
 TEST_F(BatcherTest, ARowThatDoesNotFitAloneEndsSo) {

@@ -27,6 +27,11 @@ struct Guest {
   double solo() const {
     return (row.started ? 0 : row.costs.start) + row.steps_left * row.costs.step + row.costs.finish;
   }
+  RowStage stage() const {
+    return !row.started          ? RowStage::kQueued
+           : row.steps_left == 0 ? RowStage::kDecode
+                                 : RowStage::kDenoise;
+  }
 };
 
 // A table, and a plain list of the same rows from which everything is counted anew.
@@ -44,6 +49,8 @@ class RowTableTest : public testing::Test {
 
   void CheckCounts() const {
     QueueCount waiting;
+    absl::Time oldest = absl::InfiniteFuture();
+    std::set<std::string> tenants;
     std::map<std::string, int64_t> waiting_of;
     std::map<std::string, double> work_of;
     std::vector<RowId> rows;
@@ -53,18 +60,26 @@ class RowTableTest : public testing::Test {
       rows.push_back(guest.row.id);
       samples += guest.row.samples;
       work_of[request.tenant] += guest.solo();
+      tenants.insert(request.tenant);
+      ASSERT_EQ(rows_.Find(guest.row.id).device_time, guest.row.device_time);
+      ASSERT_EQ(rows_.Find(guest.row.id).stage(), guest.stage());
       if (guest.row.started) continue;
       ++waiting.images;
+      ++waiting.images_of[static_cast<size_t>(request.priority)];
+      oldest = std::min(oldest, request.arrival);
       waiting.pixels += request.pixels;
       waiting.pixel_steps += request.pixels * guest.row.steps_left;
       ++waiting_of[request.tenant];
     }
-    const auto& [images, pixels, pixel_steps] = rows_.waiting();
+    const auto& [images, images_of, pixels, pixel_steps] = rows_.waiting();
     ASSERT_EQ(images, waiting.images);
+    ASSERT_EQ(images_of, waiting.images_of);
     ASSERT_EQ(pixels, waiting.pixels);
     ASSERT_EQ(pixel_steps, waiting.pixel_steps);
     ASSERT_EQ(rows_.started_rows(), rows.size() - static_cast<size_t>(waiting.images));
     ASSERT_EQ(rows_.rows(), rows.size());
+    ASSERT_EQ(rows_.OldestArrival(), oldest);
+    ASSERT_EQ(rows_.tenants(), tenants.size());
     ASSERT_THAT(rows_.AllRows(), UnorderedElementsAreArray(rows));
     ASSERT_EQ(rows_.SamplesOf(rows), samples);
     for (const std::string tenant : {"", "a", "aa"}) {
@@ -157,6 +172,21 @@ class RowTableTest : public testing::Test {
       if (row.steps_left == 0) finished_.push_back(row.id);
     }
     is_step ? rows_.Step(called) : rows_.Start(called);
+    ShareTime(called);
+  }
+
+  void ShareTime(const std::vector<RowId>& called) {
+    if (called.empty()) return;
+    int samples = 0;
+    std::vector<AdmittedRow*> rows;
+    for (Guest& guest : guests_) {
+      if (std::count(called.begin(), called.end(), guest.row.id) == 0) continue;
+      rows.push_back(&guest.row);
+      samples += guest.row.samples;
+    }
+    const absl::Duration each = absl::Milliseconds(Int(0, 99));
+    for (AdmittedRow* row : rows) row->device_time += each * row->samples;
+    rows_.ShareTime(called, each * samples);
   }
 
   void Remove(RowId id) {

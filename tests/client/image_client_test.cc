@@ -15,6 +15,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "client/cpp/channel.h"
 
 namespace darkroom {
 namespace {
@@ -30,6 +31,15 @@ class EchoService final : public v1::ImageGenerationService::CallbackService {
     image.set_seed(request->seed());
     image.set_data(request->prompt() == "large" ? std::string(6 << 20, 'x') : request->prompt());
     auto* reactor = new AtOnce;
+    reactor->Finish(grpc::Status::OK);
+    return reactor;
+  }
+
+  grpc::ServerUnaryReactor* GetModel(grpc::CallbackServerContext* context,
+                                     const v1::GetModelRequest*,
+                                     v1::GetModelResponse* response) override {
+    response->set_id("echo");
+    grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
     reactor->Finish(grpc::Status::OK);
     return reactor;
   }
@@ -73,6 +83,12 @@ TEST_F(ImageClientTest, TheBlockingCallReturnsTheReply) {
   ASSERT_TRUE(reply.ok()) << reply.status();
   EXPECT_EQ(reply->images(0).data(), "a cat");
   EXPECT_EQ(reply->images(0).seed(), 7u);
+}
+
+TEST_F(ImageClientTest, TheModelIsDescribed) {
+  const absl::StatusOr<v1::GetModelResponse> model = ImageClient(address_).GetModel();
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->id(), "echo");
 }
 
 TEST_F(ImageClientTest, RepliesMayPassTheDefaultReceiveLimit) {
@@ -147,7 +163,7 @@ TEST_F(ImageClientTest, ADeadlineEndsACall) {
 TEST_F(ImageClientTest, ClientsMayGoAsSoonAsTheirCallsEnd) {
   server_->Shutdown();
   for (int i = 0; i < 2000; ++i) {
-    ImageClient client(address_);
+    ImageClient client(MakeChannel(address_, Retries::kOff));
     EXPECT_TRUE(absl::IsUnavailable(client.GenerateImages(Request("a cat")).status()));
   }
 }

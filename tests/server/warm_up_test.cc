@@ -53,6 +53,7 @@ class WatchedGenerator final : public ImageGenerator {
     return peak_;
   }
   int64_t AvailableBytes() const override { return available_; }
+  int64_t TotalBytes() const override { return INT64_MAX; }
 
   void SetDefaultSize(ImageSize size) { info_.default_size = size; }
   void SetTimes(absl::Duration fixed, absl::Duration of_row) { fixed_ = fixed, of_row_ = of_row; }

@@ -69,11 +69,14 @@ class FakeEngine final : public Engine {
 };
 
 // Looks away.
-class NullObserver final : public BatchObserver {
+class NullObserver : public BatchObserver {
  public:
-  void OnImages(int64_t, int64_t) override {}
-  void OnQueueWait(absl::Duration) override {}
-  void OnPass(int) override {}
+  void OnHouse(const HouseCounts&) override {}
+  void OnQueueWait(Priority, int64_t, absl::Duration) override {}
+  void OnStart(StartTrigger, absl::Duration) override {}
+  void OnPass(const PassReport&) override {}
+  void OnFailedCall(const absl::Status&, bool) override {}
+  void OnLostRow(const LostRow&) override {}
 };
 
 }  // namespace darkroom

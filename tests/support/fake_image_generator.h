@@ -32,6 +32,7 @@ class FakeImageGenerator final : public ImageGenerator {
     return 0;
   }
   int64_t AvailableBytes() const override { return INT64_MAX; }
+  int64_t TotalBytes() const override { return INT64_MAX; }
 
   // Steps wait from now on, until Release.
   void Hold() ABSL_LOCKS_EXCLUDED(mu_);

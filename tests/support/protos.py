@@ -14,6 +14,8 @@ from grpc_tools import protoc
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 _FILES = (
     "darkroom/v1/image_generation.proto",
+    "google/api/annotations.proto",
+    "google/api/http.proto",
     "google/rpc/error_details.proto",
     "google/rpc/status.proto",
 )
