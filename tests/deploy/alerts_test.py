@@ -1,4 +1,4 @@
-"""Rules and alerts of deploy/prometheus: sound, each tested in three ways, each with its runbook."""
+"""Rules and alerts of deploy/prometheus: valid, tested in three ways, each with its runbook."""
 
 import functools
 import json
@@ -41,7 +41,8 @@ def names_behind(expression):
 
 @functools.cache
 def rule_test_files():
-    return {path.stem: yaml.load(path.read_text(), yaml.CSafeLoader)["tests"] for path in RULE_TESTS}
+    texts = {path.stem: path.read_text() for path in RULE_TESTS}
+    return {name: yaml.load(text, yaml.CSafeLoader)["tests"] for name, text in texts.items()}
 
 
 def rule_tests(alert):

@@ -1,4 +1,4 @@
-"""What deploy/ has for Prometheus and Grafana: rules, alerts, and the questions of the dashboard."""
+"""What deploy/ has for Prometheus and Grafana: rules, alerts and the dashboard's queries."""
 
 import json
 import re

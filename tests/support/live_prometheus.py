@@ -17,7 +17,10 @@ _LISTENING = re.compile(r'msg="Listening on" address=(\S+)')
 
 
 class LivePrometheus:
-    """Runs Prometheus inside a `with` block: the shipped configuration, but quicker and with `targets`."""
+    """Runs Prometheus inside a `with` block, by the shipped configuration.
+
+    Only the targets and how often it looks at them are a test's own.
+    """
 
     def __init__(self, *targets, interval="1s"):
         self._targets = list(targets)
