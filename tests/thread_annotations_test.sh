@@ -3,4 +3,4 @@
 set -eu
 cd "$1"
 cmake --preset clang-lint > /dev/null
-cmake --build --preset clang-lint --target batcher server client
+cmake --build --preset clang-lint --target batcher server client client_cli

@@ -123,7 +123,7 @@ TEST_F(DeviceWorkerTest, AnImageThatWasDecodedTwiceIsCounted) {
   ASSERT_TRUE(Submit(MakeRequest("overflow", 1), results[0], left).ok());
   ASSERT_TRUE(Submit(MakeRequest("fine", 1), results[1], left).ok());
   left.Wait();
-  EXPECT_THAT(prometheus::TextSerializer().Serialize(metrics_.registry()->Collect()),
+  EXPECT_THAT(prometheus::TextSerializer().Serialize(metrics_.registry->Collect()),
               testing::HasSubstr("darkroom_nan_retries_total 1\n"));
 }
 

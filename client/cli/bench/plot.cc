@@ -8,6 +8,7 @@
 #include "client/cli/bench/axis.h"
 #include "client/cli/bench/report.h"
 #include "client/cli/bench/svg.h"
+#include "client/cli/text.h"
 
 namespace darkroom {
 namespace {
@@ -23,6 +24,7 @@ constexpr double kUpperTop = 120;
 constexpr double kUpperBottom = 400;
 constexpr double kLowerTop = 480;
 constexpr double kLowerBottom = 740;
+constexpr size_t kTitleBytes = 100;  // As many as fit.
 constexpr char kGrid[] = "#e4e4e4";
 constexpr char kFailure[] = "#d32f2f";
 constexpr char kAll[] = "#222";
@@ -154,7 +156,7 @@ std::string Subtitle(const BenchSummary& summary) {
 
 std::string Plot(const BenchRun& run, const BenchSummary& summary) {
   Svg svg(kWidth, kHeight);
-  svg.Text({kLeft, 30}, Title(run), Anchor::kStart, 16, "#111");
+  svg.Text({kLeft, 30}, Shortened(Title(run), kTitleBytes), Anchor::kStart, 16, "#111");
   svg.Text({kLeft, 52}, Subtitle(summary), Anchor::kStart, 13);
   DrawLegend(run, svg);
 

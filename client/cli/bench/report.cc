@@ -1,6 +1,7 @@
 #include "client/cli/bench/report.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/str_cat.h"
@@ -105,10 +106,11 @@ json KindsJson(const BenchSummary& summary) {
 
 std::string Title(const BenchRun& run) {
   const BenchSettings& settings = run.settings;
-  return ForTerminal(
-      absl::StrFormat("%s: %g requests/s for %s, seed %d, to %s (%s on %s)", settings.mix.name,
-                      settings.rate, absl::FormatDuration(settings.duration), settings.seed,
-                      settings.server, run.model.id(), absl::StrJoin(run.model.devices(), ", ")));
+  const std::string mix = std::filesystem::path(settings.mix.name).filename();
+  return ForTerminal(absl::StrFormat("%s: %g requests/s for %s, seed %d, to %s (%s on %s)", mix,
+                                     settings.rate, absl::FormatDuration(settings.duration),
+                                     settings.seed, settings.server, run.model.id(),
+                                     absl::StrJoin(run.model.devices(), ", ")));
 }
 
 std::string ToText(const BenchRun& run, const BenchSummary& summary) {
