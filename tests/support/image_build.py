@@ -1,0 +1,143 @@
+"""The container image, really built: a base by debootstrap and the Dockerfile by buildah.
+
+No registry is asked. What is slow to get (the base, Debian's packages, what ccache and pip hold) is
+kept between runs.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+from protos import REPOSITORY
+
+FOLDER = REPOSITORY / "build/image"
+_TOOLS = ("buildah", "debootstrap", "ccache", "unshare", "nsenter")
+_BUILDAH = [
+    "buildah",
+    f"--root={FOLDER}/storage",
+    f"--runroot={FOLDER}/run",
+    "--storage-driver=vfs",
+]
+
+
+def why_not():
+    """What this machine lacks to build and run an image, or None."""
+    if os.geteuid() != 0:
+        return "only root may make a base image and enter it"
+    if missing := [tool for tool in _TOOLS if shutil.which(tool) is None]:
+        return f"not installed: {', '.join(missing)}"
+    namespaces = ["unshare", "--mount", "--pid", "--net", "--fork"]
+    probe = subprocess.run(
+        [*namespaces, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True, check=False
+    )
+    return f"no namespaces here: {probe.stderr.decode()}" if probe.returncode else None
+
+
+def buildah(*arguments):
+    """Runs buildah in a store of our own and returns what it printed."""
+    done = subprocess.run(
+        [*_BUILDAH, *arguments], capture_output=True, text=True, env=_environment(), check=False
+    )
+    assert done.returncode == 0, f"buildah {' '.join(arguments)}:\n{done.stderr[-8000:]}"
+    return done.stdout.strip()
+
+
+class BuiltImage:
+    """The image of this tree within a `with` block: its configuration, and its files in `root`."""
+
+    def __enter__(self):
+        for folder in ("storage", "run", "tmp"):
+            (FOLDER / folder).mkdir(parents=True, exist_ok=True)
+        buildah("rm", "--all")  # Those of a run that was killed.
+        self.name = _build(_base_image())
+        self.config = json.loads(buildah("inspect", "--type=image", self.name))["Docker"]["config"]
+        self._container = buildah("from", "--pull-never", self.name)
+        self.root = pathlib.Path(buildah("mount", self._container))
+        return self
+
+    def __exit__(self, *_):
+        buildah("rm", self._container)
+        buildah("rmi", self.name)
+
+
+def _environment():
+    return {**os.environ, "TMPDIR": str(FOLDER / "tmp")}
+
+
+def _build(base):
+    """Builds the Dockerfile with what ccache and pip hold of this machine's own builds."""
+    ccache = subprocess.check_output(["ccache", "--get-config=cache_dir"], text=True).strip()
+    pip = subprocess.check_output([sys.executable, "-m", "pip", "cache", "dir"], text=True).strip()
+    log = FOLDER / "build.log"
+    # The caches are mounted over folders that every Debian has, so that no trace stays.
+    command = [REPOSITORY / "deploy/docker/build_image", "--isolation=chroot"]
+    command += [f"--build-arg=BASE={base}"]
+    for variable, kept, seen in (("CCACHE_DIR", ccache, "/mnt"), ("PIP_CACHE_DIR", pip, "/srv")):
+        pathlib.Path(kept).mkdir(parents=True, exist_ok=True)
+        command += [f"--volume={kept}:{seen}", f"--build-arg={variable}={seen}"]
+    with log.open("w") as output:
+        environment = {**_environment(), "BUILDER": " ".join(_BUILDAH)}
+        done = subprocess.run(
+            command, stdout=output, stderr=subprocess.STDOUT, env=environment, check=False
+        )
+    assert done.returncode == 0, f"{log}:\n{log.read_text()[-8000:]}"
+    return log.read_text().rstrip().splitlines()[-1]
+
+
+def _base_image():
+    """Debian 12's smallest set, set up to reach the packages that this machine reaches."""
+    files = _network_files()
+    digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
+    name = f"localhost/darkroom-base:{digest}"
+    if name in buildah("images", "--format={{.Name}}:{{.Tag}}").splitlines():
+        return name
+    container = buildah("from", "scratch")
+    root = pathlib.Path(buildah("mount", container))
+    mirror = _package_sources()[0].split()[1]
+    subprocess.run(
+        ["debootstrap", "--variant=minbase", "bookworm", root, mirror],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
+    for path, contents in files.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(contents)
+    # As in the small images that people start from.
+    for folder in ("usr/share/doc", "usr/share/locale", "usr/share/man", "var/cache/apt"):
+        shutil.rmtree(root / folder)
+    buildah("commit", "--rm", container, name)
+    return name
+
+
+def _package_sources():
+    """This machine's sources of Debian 12, in one line each; the first has the release itself."""
+    form = "deb $(REPO_URI) $(RELEASE) $(COMPONENT)"
+    lines = subprocess.check_output(
+        ["apt-get", "indextargets", f"--format={form}", "Created-By: Packages"], text=True
+    ).splitlines()
+    debian = [line for line in lines if line.split()[2].startswith("bookworm")]
+    return sorted(line for line in debian if line.endswith(" main"))
+
+
+def _network_files():
+    """How this machine reaches its package mirrors, as files of the base."""
+    acquire = subprocess.check_output(["apt-config", "dump", "Acquire"], text=True)
+    listed = subprocess.check_output([sys.executable, "-m", "pip", "config", "list"], text=True)
+    settings = dict(line.split("=", 1) for line in listed.splitlines())
+    pip = "".join(
+        f"{name.rpartition('.')[2]} = {ast.literal_eval(value)}\n" for name, value in settings.items()
+    )
+    files = {
+        "etc/apt/sources.list": "\n".join(_package_sources()) + "\n",
+        "etc/apt/apt.conf.d/90acquire": acquire,
+        "etc/pip.conf": f"[global]\n{pip}",
+    }
+    certificates = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+    if certificates.exists():
+        files[str(certificates).lstrip("/")] = certificates.read_text()
+    return files
