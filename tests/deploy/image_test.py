@@ -15,7 +15,7 @@ import pytest
 from spdx_tools.spdx.parser.json import json_parser
 from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document
 
-from container import Container
+from container import Container, EndedEarly
 from image_build import BuiltImage, why_not
 from live_server import LiveServer
 from pictures import assert_same_picture, pixels_of, raw_request
@@ -143,9 +143,10 @@ def test_sigterm_to_process_1_finishes_what_it_has(image):
 
 
 def test_wrong_settings_end_the_container_with_2(image):
-    with pytest.raises(AssertionError, match="ended early"):
-        with Container(image, {"DARKROOM_MAX_BATCH_SIZE": "none"}) as container:
-            assert container.lines == []
+    with pytest.raises(EndedEarly) as ended:
+        with Container(image, {"DARKROOM_MAX_BATCH_SIZE": "none"}):
+            pass
+    assert ended.value.code == 2, ended.value
 
 
 def test_every_library_is_found_and_every_one_copied_is_used(image):

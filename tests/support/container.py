@@ -29,6 +29,14 @@ exec "$@"
 """
 
 
+class EndedEarly(Exception):
+    """The program ended before it was ready, with `code`."""
+
+    def __init__(self, code, lines):
+        super().__init__(f"ended with {code}: {''.join(lines)}")
+        self.code = code
+
+
 class Container:
     """Runs the image's entry point inside a `with` block, with no network but a loopback.
 
@@ -67,7 +75,8 @@ class Container:
             self.lines = []
             while not any(" ready on " in line for line in self.lines):
                 line = self._unshare.stdout.readline()
-                assert line, f"it ended early: {self.lines}"
+                if not line:
+                    raise EndedEarly(self._unshare.wait(), self.lines)
                 self.lines.append(line)
             children = f"/proc/{self._unshare.pid}/task/{self._unshare.pid}/children"
             self.pid = int(pathlib.Path(children).read_text().split()[0])
