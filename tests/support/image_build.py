@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -120,8 +121,8 @@ def _package_sources():
     lines = subprocess.check_output(
         ["apt-get", "indextargets", f"--format={form}", "Created-By: Packages"], text=True
     ).splitlines()
-    debian = [line for line in lines if line.split()[2].startswith("bookworm")]
-    return sorted(line for line in debian if line.endswith(" main"))
+    wanted = {line for line in lines if re.fullmatch(r"deb \S+ bookworm(-\w+)? main", line)}
+    return sorted(wanted, key=lambda line: line.split()[2])
 
 
 def _network_files():
