@@ -129,16 +129,16 @@ def _network_files():
     """How this machine reaches its package mirrors, as files of the base."""
     acquire = subprocess.check_output(["apt-config", "dump", "Acquire"], text=True)
     listed = subprocess.check_output([sys.executable, "-m", "pip", "config", "list"], text=True)
-    settings = dict(line.split("=", 1) for line in listed.splitlines())
-    pip = "".join(
-        f"{name.rpartition('.')[2]} = {ast.literal_eval(value)}\n" for name, value in settings.items()
-    )
+    settings = [line.split("=", 1) for line in listed.splitlines()]
+    options = {name.rpartition(".")[2]: ast.literal_eval(value) for name, value in settings}
     files = {
         "etc/apt/sources.list": "\n".join(_package_sources()) + "\n",
         "etc/apt/apt.conf.d/90acquire": acquire,
-        "etc/pip.conf": f"[global]\n{pip}",
+        "etc/pip.conf": "\n".join(["[global]", *(f"{k} = {v}" for k, v in options.items()), ""]),
     }
-    certificates = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
-    if certificates.exists():
-        files[str(certificates).lstrip("/")] = certificates.read_text()
+    # The bundle, and what Debian makes it anew from when the package of that name is installed.
+    bundle = pathlib.Path("/etc/ssl/certs/ca-certificates.crt")
+    own = pathlib.Path("/usr/local/share/ca-certificates").rglob("*.crt")
+    for path in filter(pathlib.Path.is_file, [bundle, *sorted(own)]):
+        files[str(path.relative_to("/"))] = path.read_text()
     return files
