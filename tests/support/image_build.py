@@ -86,7 +86,7 @@ def _build(base):
     # The caches are mounted over folders that every Debian has, so that no trace stays.
     command = [REPOSITORY / "deploy/docker/build_image", "--isolation=chroot"]
     command += [f"--build-arg=BASE={base}"]
-    for variable, kept, seen in (("CCACHE_DIR", ccache, "/mnt"), ("PIP_CACHE_DIR", pip, "/srv")):
+    for variable, kept, seen in (("CCACHE_DIR", ccache, "/opt"), ("PIP_CACHE_DIR", pip, "/srv")):
         pathlib.Path(kept).mkdir(parents=True, exist_ok=True)
         command += [f"--volume={kept}:{seen}", f"--build-arg={variable}={seen}"]
     with log.open("w") as output:
