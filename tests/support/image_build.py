@@ -103,8 +103,11 @@ def _base_image():
     files = _settings()
     digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
     name = f"localhost/darkroom-base:{digest}"
-    if name in buildah("images", "--format={{.Name}}:{{.Tag}}").splitlines():
+    kept = buildah("images", "--format={{.Name}}:{{.Tag}}").splitlines()
+    if name in kept:
         return name
+    if kept:
+        buildah("rmi", "--force", *kept)  # Of other settings.
     container = buildah("from", "scratch")
     root = pathlib.Path(buildah("mount", container))
     mirror = _package_sources()[0].split()[1]
@@ -119,7 +122,7 @@ def _base_image():
     for path in (root / "usr/share/doc").rglob("*"):
         if path.is_file() and path.name != "copyright":
             path.unlink()
-    for folder in ("usr/share/locale", "usr/share/man", "var/cache/apt"):
+    for folder in ("usr/share/locale", "usr/share/man", "var/cache/apt", "var/lib/apt/lists"):
         shutil.rmtree(root / folder)
     buildah("commit", "--rm", container, name)
     return name
