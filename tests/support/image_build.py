@@ -101,7 +101,8 @@ def _build(base):
 def _base_image():
     """Debian 12's smallest set, set up to reach the packages that this machine reaches."""
     files = _settings()
-    digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
+    recipe = json.dumps(files).encode() + pathlib.Path(__file__).read_bytes()
+    digest = hashlib.sha256(recipe).hexdigest()[:16]
     name = f"localhost/darkroom-base:{digest}"
     kept = buildah("images", "--format={{.Name}}:{{.Tag}}").splitlines()
     if name in kept:
