@@ -29,7 +29,9 @@ pytestmark = [
 PORTS = {"50051/tcp", "9464/tcp", "50052/tcp"}
 DOCUMENTS = "usr/share/doc/darkroom"
 # What builds or interprets programs; perl-base and the shell are Debian's own.
-TOOLS = re.compile(r"(\w+-linux-gnu-)?(python|pip|gcc|g\+\+|cc|c\+\+|clang|cpp|ld|as|make|git)(-?\d[\d.]*)?")
+TOOLS = re.compile(
+    r"(\w+-linux-gnu-)?(python|pip|gcc|g\+\+|cc|c\+\+|clang|cpp|ld|as|make|git)(-?\d[\d.]*)?"
+)
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +56,8 @@ def spdx(image):
 
 
 def test_configuration_is_what_engines_and_people_are_told(image):
-    version = re.search(r"project\(darkroom VERSION (\S+)", (REPOSITORY / "CMakeLists.txt").read_text())
+    project = (REPOSITORY / "CMakeLists.txt").read_text()
+    version = re.search(r"project\(darkroom VERSION (\S+)", project)
     assert image.config["Entrypoint"] == ["darkroom-server"]
     assert not image.config["Cmd"]
     assert image.config["User"] == "10001:10001"
@@ -163,8 +166,8 @@ def test_every_library_is_found_and_every_one_copied_is_used(image):
 
 
 def test_there_is_neither_compiler_nor_python(image):
-    found = [path for path in files_of(image) if TOOLS.fullmatch(path.name) and os.access(path, os.X_OK)]
-    assert found == []
+    named = [path for path in files_of(image) if TOOLS.fullmatch(path.name)]
+    assert [path for path in named if os.access(path, os.X_OK)] == []
     assert [path for path in files_of(image) if path.suffix in (".h", ".a", ".pyc")] == []
 
 
