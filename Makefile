@@ -1,8 +1,8 @@
 # The two commands are `make demo` and `make test`; `make help` lists the others.
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test tsan bench bench-mixed bench-scrapes simulate parity parity-full lint format install \
-  clean
+.PHONY: help build demo test tsan bench bench-mixed bench-scrapes simulate parity parity-full lint \
+  format install image clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -67,6 +67,9 @@ format:  ## Bring the code into shape
 
 install: build  ## Copy programs and model below PREFIX, by default /usr/local
 	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
+
+image:  ## Build the container image with docker, podman or buildah
+	@deploy/docker/build_image
 
 clean:  ## Remove what was built, not what was installed
 	@rm -rf build demo

@@ -20,3 +20,15 @@ target_compile_options(darkroom::torch_cpu INTERFACE
   "SHELL:-idirafter ${DARKROOM_TORCH_ROOT}/include")
 # The wheel's CUDA runtime libraries are found through the wheel's own run path, not the linker's.
 target_link_options(darkroom::torch_cpu INTERFACE -Wl,--allow-shlib-undefined)
+
+# darkroom_install_with_libtorch(PROGRAM)
+# Installs the program, and with it those libraries of the wheel that it uses, as they are. The
+# system's own stay the system's.
+function(darkroom_install_with_libtorch program)
+  set_target_properties(${program} PROPERTIES INSTALL_RPATH $ORIGIN/../lib/darkroom)
+  install(TARGETS ${program} RUNTIME_DEPENDENCY_SET ${program}_libraries
+    DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(RUNTIME_DEPENDENCY_SET ${program}_libraries
+    POST_EXCLUDE_REGEXES "^/(usr/)?lib"
+    DESTINATION lib/darkroom)
+endfunction()

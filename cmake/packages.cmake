@@ -19,7 +19,10 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE)
-  # The precompiled header of model/ is cached only with these two checks relaxed.
+  # The precompiled header of model/ is cached only with two checks relaxed. Paths below the
+  # source folder count as relative ones, and the language of messages not at all, so that checkouts
+  # and image builds share what is cached.
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
-      CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
+      CCACHE_SLOPPINESS=pch_defines,time_macros,locale
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} ${CCACHE})
 endif()

@@ -1,6 +1,8 @@
-# DARKROOM_REVISION: the commit that is built, for what a running server says of itself. Give it where
-# there is no repository, as in a container image's build; else it follows the checkout.
-if(NOT DARKROOM_REVISION)
+# DARKROOM_REVISION: the commit that is built, for what a running server says of itself. Where there is
+# no repository, as in a container image's build, the environment's; else it follows the checkout.
+if(DEFINED ENV{DARKROOM_REVISION})
+  string(SUBSTRING "$ENV{DARKROOM_REVISION}" 0 12 DARKROOM_REVISION)
+else()
   set(DARKROOM_REVISION unknown)
   find_package(Git QUIET)
   if(GIT_FOUND)

@@ -1,6 +1,10 @@
-"""What `make install` copies runs where it lands."""
+"""What `make install` copies runs where it lands, and needs nothing of the build."""
 
+import pathlib
+import re
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -10,19 +14,37 @@ from pictures import pixels_of, raw_request
 pytestmark = pytest.mark.timeout(120)
 
 
-def test_installed_server_finds_its_libraries_and_its_model(tmp_path, monkeypatch):
+@pytest.fixture(scope="module")
+def prefix():
+    """Half a gigabyte, so it does not stay as pytest's own folders do."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="darkroom-installed-"))
     build = program("").parent
     subprocess.run(
-        ["cmake", "--install", str(build), "--prefix", str(tmp_path)],
-        check=True,
-        stdout=subprocess.DEVNULL,
+        ["cmake", "--install", build, "--prefix", folder], check=True, stdout=subprocess.DEVNULL
     )
-    monkeypatch.setenv("DARKROOM_BIN", str(tmp_path / "bin"))
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_installed_server_finds_its_model(prefix, monkeypatch):
+    monkeypatch.setenv("DARKROOM_BIN", str(prefix / "bin"))
     with LiveServer() as server:
         assert server.model_id == "emoji"
         reply = server.stub.GenerateImages(raw_request(prompt="a red apple", seed=7), timeout=60)
         assert pixels_of(reply.images[0]).shape == (64, 64, 3)
-    shown = subprocess.run(
-        [str(tmp_path / "bin" / "darkroom"), "--version"], check=True, capture_output=True, text=True
-    )
-    assert "darkroom" in shown.stdout
+
+
+def test_libraries_are_the_systems_or_installed_beside_it(prefix):
+    shown = subprocess.check_output(["ldd", prefix / "bin/darkroom-server"], text=True)
+    assert "not found" not in shown
+    paths = [pathlib.Path(path).resolve() for path in re.findall(r"=> (/\S+)", shown)]
+    own = {path.name for path in paths if path.is_relative_to(prefix)}
+    assert own == {path.name for path in (prefix / "lib/darkroom").iterdir()}
+    assert "libtorch_cpu.so" in own
+    for path in paths:
+        assert path.is_relative_to(prefix) or path.is_relative_to("/usr/lib"), path
+
+
+def test_installed_client_says_what_it_is(prefix):
+    shown = subprocess.check_output([prefix / "bin/darkroom", "--version"], text=True)
+    assert "darkroom" in shown
