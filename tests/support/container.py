@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -50,7 +51,7 @@ class Container:
 
     def __enter__(self):
         uid, gid = self._image.config["User"].split(":")
-        namespaces = ["--mount", "--pid", "--net", "--ipc", "--uts", "--fork", "--kill-child"]
+        namespaces = ["--mount", "--pid", "--net", "--ipc", "--uts", "--fork"]
         rights = [f"--reuid={uid}", f"--regid={gid}", "--clear-groups", "--no-new-privs"]
         rights += ["--bounding-set=-all", "--inh-caps=-all"]
         self._unshare = subprocess.Popen(
@@ -78,17 +79,24 @@ class Container:
                 if not line:
                     raise EndedEarly(self._unshare.wait(), self.lines)
                 self.lines.append(line)
-            children = f"/proc/{self._unshare.pid}/task/{self._unshare.pid}/children"
-            self.pid = int(pathlib.Path(children).read_text().split()[0])
+            (self.pid,) = self._children()
         except BaseException:
-            self._unshare.kill()
+            self.__exit__()
             raise
         return self
 
     def __exit__(self, *_):
-        self._unshare.kill()
+        # Not unshare itself: once its child is another user, the kernel no longer ends it with it.
+        for child in self._children():
+            os.kill(child, signal.SIGKILL)
         self._unshare.wait()
         self._unshare.stdout.close()
+
+    def _children(self):
+        if self._unshare.poll() is not None:
+            return []
+        path = pathlib.Path(f"/proc/{self._unshare.pid}/task/{self._unshare.pid}/children")
+        return [int(child) for child in path.read_text().split()]
 
     def command(self, *arguments):
         """The command line that runs a program of the image beside the server."""
