@@ -10,7 +10,7 @@ from live_server import LiveServer, clean_environment, program, wait_until
 from surviving_server import expect_serving, wait_for_rest
 
 REPLICAS = 3
-SECONDS = 40  # Of load; the restarts end before, and have to.
+SECONDS = 60  # Of load; the last stop comes before its end, and has to.
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -32,7 +32,7 @@ def start(address):
 def load(addresses):
     """Open-loop arrivals by the program whose channel follows the advice for callers."""
     command = [program("darkroom"), "--server", "ipv4:" + ",".join(addresses), "bench"]
-    command += ["--rate", "3", "--duration", f"{SECONDS}s", "--mix", "mixed", "--json", "-"]
+    command += ["--rate", "2", "--duration", f"{SECONDS}s", "--mix", "mixed", "--json", "-"]
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment()
     )
@@ -52,8 +52,8 @@ def test_no_call_fails_while_servers_are_replaced_one_by_one():
                     timeout=60,
                 )
                 assert replicas[index].stop() == 0
+                assert bench.poll() is None, "the load outlasts the stops"
                 replicas[index] = start(address)
-            assert bench.poll() is None, "the load outlasts the restarts"
             report, errors = bench.communicate(timeout=240)
         finally:
             bench.kill()
@@ -61,11 +61,11 @@ def test_no_call_fails_while_servers_are_replaced_one_by_one():
         report = json.loads(report)
         (answers,) = report["answers"]
         assert (answers["code"], answers["count"]) == ("OK", report["requests"]["arrived"])
-        assert report["requests"]["arrived"] > 2 * SECONDS
+        assert report["requests"]["arrived"] > SECONDS
         for replica in replicas:
             wait_for_rest(replica)
             expect_serving(replica)
-            assert replica.metric("darkroom_images_total") > 0  # The new ones were found.
+        assert replicas[0].metric("darkroom_images_total") > 0  # The new one was found.
     finally:
         for replica in replicas:
             replica.__exit__(None, None, None)
