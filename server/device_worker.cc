@@ -92,11 +92,13 @@ absl::Status DeviceWorker::Submit(RowId first, std::vector<ImageJob>&& jobs,
 }
 
 DeviceStatus DeviceWorker::Status() {
-  return {.oldest_wait = batcher_.OldestWait(),
-          .in_call = CallDuration(),
-          .busy = absl::Nanoseconds(busy_.load()) + CallDuration(),
-          .free_bytes = free_bytes_,
-          .total_bytes = generator_.TotalBytes()};
+  DeviceStatus status = {.oldest_wait = batcher_.OldestWait(),
+                         .free_bytes = free_bytes_,
+                         .total_bytes = generator_.TotalBytes()};
+  absl::MutexLock lock(&call_mu_);
+  status.in_call = InCall();
+  status.busy = busy_ + status.in_call;
+  return status;
 }
 
 void DeviceWorker::SampleMemory() {
@@ -107,16 +109,25 @@ void DeviceWorker::SampleMemory() {
 }
 
 absl::Duration DeviceWorker::CallDuration() const {
-  const int64_t began = call_began_;
-  return began == 0 ? absl::ZeroDuration() : clock_.TimeNow() - absl::FromUnixNanos(began);
+  absl::MutexLock lock(&call_mu_);
+  return InCall();
+}
+
+absl::Duration DeviceWorker::InCall() const {
+  return std::max(clock_.TimeNow() - call_began_, absl::ZeroDuration());
 }
 
 absl::Status DeviceWorker::Call(absl::FunctionRef<absl::Status()> call) {
-  const absl::Time began = clock_.TimeNow();
-  call_began_ = absl::ToUnixNanos(began);
+  {
+    absl::MutexLock lock(&call_mu_);
+    call_began_ = clock_.TimeNow();
+  }
   const absl::Status status = AsDeviceError(call());
-  call_began_ = 0;
-  busy_ += absl::ToInt64Nanoseconds(clock_.TimeNow() - began);
+  {
+    absl::MutexLock lock(&call_mu_);
+    busy_ += InCall();
+    call_began_ = absl::InfiniteFuture();
+  }
   if (absl::IsUnavailable(status)) on_lost_(status);
   return status;
 }

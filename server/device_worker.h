@@ -103,9 +103,9 @@ class DeviceWorker final : private Engine {
   std::optional<QueuePlace> PlaceOf(RowId first) { return batcher_.PlaceOf(first); }
 
   // How long the device has been at its present call; zero between calls.
-  absl::Duration CallDuration() const;
+  absl::Duration CallDuration() const ABSL_LOCKS_EXCLUDED(call_mu_);
 
-  DeviceStatus Status();
+  DeviceStatus Status() ABSL_LOCKS_EXCLUDED(call_mu_);
 
   // See Batcher::RetryDelay.
   absl::Duration RetryDelay(size_t images) { return batcher_.RetryDelay(images); }
@@ -132,7 +132,8 @@ class DeviceWorker final : private Engine {
                         const JobTerms& terms) const;
   // Makes a call of the generator, noting when it began; adds to its error what callers get to
   // know.
-  absl::Status Call(absl::FunctionRef<absl::Status()> call);
+  absl::Status Call(absl::FunctionRef<absl::Status()> call) ABSL_LOCKS_EXCLUDED(call_mu_);
+  absl::Duration InCall() const ABSL_SHARED_LOCKS_REQUIRED(call_mu_);
   void ReportStep(Work& work);
   // Asks for the free memory, but not too often.
   void SampleMemory();
@@ -144,8 +145,10 @@ class DeviceWorker final : private Engine {
   Clock& clock_;
   Metrics& metrics_;
   OnLost on_lost_;
-  std::atomic<int64_t> call_began_ = 0;  // Unix nanoseconds by the clock; 0 between calls.
-  std::atomic<int64_t> busy_ = 0;        // Nanoseconds in calls that have returned.
+  // Held for a moment at a call's begin and end, never during it: for both change together.
+  mutable absl::Mutex call_mu_;
+  absl::Time call_began_ ABSL_GUARDED_BY(call_mu_) = absl::InfiniteFuture();  // Between calls.
+  absl::Duration busy_ ABSL_GUARDED_BY(call_mu_);  // In calls that have returned.
   std::atomic<int64_t> free_bytes_ = 0;
   absl::Time memory_sampled_ = absl::InfinitePast();  // The worker's thread's own.
   absl::Mutex mu_;
