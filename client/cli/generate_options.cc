@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "client/cli/enum_names.h"
 #include "client/cli/input_files.h"
+#include "client/cli/size_flag.h"
 #include "client/cli/text.h"
 
 namespace darkroom {
@@ -73,18 +74,6 @@ bool SetNumImages(absl::string_view text, Request& request) {
   uint32_t count = 0;
   if (!absl::SimpleAtoi(text, &count)) return false;
   request.set_num_images(count);
-  return true;
-}
-
-bool SetSize(absl::string_view text, Request& request) {
-  const std::pair<absl::string_view, absl::string_view> sides =
-      absl::StrSplit(text, absl::MaxSplits('x', 1));
-  uint32_t width = 0;
-  uint32_t height = 0;
-  if (!absl::SimpleAtoi(sides.first, &width)) return false;
-  if (!absl::SimpleAtoi(sides.second, &height)) return false;
-  request.set_width(width);
-  request.set_height(height);
   return true;
 }
 

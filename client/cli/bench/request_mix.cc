@@ -7,12 +7,11 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/strings/str_split.h"
 #include "client/cli/enum_names.h"
 #include "client/cli/input_files.h"
+#include "client/cli/size_flag.h"
 #include "client/cli/text.h"
 
 namespace darkroom {
@@ -58,17 +57,7 @@ bool SetWeight(const json& value, RequestKind& kind) {
 }
 
 bool SetSize(const json& value, RequestKind& kind) {
-  if (!value.is_string()) return false;
-  const std::string text = value;
-  const std::pair<absl::string_view, absl::string_view> sides =
-      absl::StrSplit(text, absl::MaxSplits('x', 1));
-  uint32_t width = 0;
-  uint32_t height = 0;
-  if (!absl::SimpleAtoi(sides.first, &width)) return false;
-  if (!absl::SimpleAtoi(sides.second, &height)) return false;
-  kind.request.set_width(width);
-  kind.request.set_height(height);
-  return true;
+  return value.is_string() && darkroom::SetSize(value.get<std::string>(), kind.request);
 }
 
 bool SetSteps(const json& value, RequestKind& kind) {
