@@ -6,6 +6,7 @@
 
 #include "absl/synchronization/mutex.h"
 #include "batcher/batcher.h"
+#include "tests/support/null_observer.h"
 
 namespace darkroom {
 namespace {
@@ -104,20 +105,10 @@ class InstantEngine final : public Engine {
   int64_t ended_ = 0;
 };
 
-class NoObserver final : public BatchObserver {
- public:
-  void OnHouse(const HouseCounts&) override {}
-  void OnQueueWait(Priority, int64_t, absl::Duration) override {}
-  void OnStart(StartTrigger, absl::Duration) override {}
-  void OnPass(const PassReport&) override {}
-  void OnFailedCall(const absl::Status&, bool) override {}
-  void OnLostRow(const LostRow&) override {}
-};
-
 // A lone row's way to an idle device, whose thread has to be woken. One row a repetition, so that
 // the median is one over rows.
 void BM_SubmitToHandOver(benchmark::State& state) {
-  static NoObserver observer;
+  static NullObserver observer;
   static InstantEngine engine;
   static Batcher batcher(LargeQueue(), Profile(), SteadyClock(), engine, observer);
   static RowId id = 0;
@@ -138,7 +129,7 @@ BENCHMARK(BM_SubmitToHandOver)
 // Rows of one step, from Submit to End.
 void BM_Rows(benchmark::State& state) {
   constexpr int64_t kRows = 10'000;
-  NoObserver observer;
+  NullObserver observer;
   InstantEngine engine;
   Batcher batcher(LargeQueue(), Profile(), SteadyClock(), engine, observer);
   RowId id = 0;

@@ -8,6 +8,7 @@
 
 #include "tests/support/fake_engine.h"
 #include "tests/support/manual_clock.h"
+#include "tests/support/null_observer.h"
 
 namespace darkroom {
 namespace {

@@ -11,7 +11,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "batcher/batch_observer.h"
 #include "batcher/engine.h"
 
 namespace darkroom {
@@ -66,17 +65,6 @@ class FakeEngine final : public Engine {
   std::map<std::pair<std::string, RowId>, absl::Status> failing_ ABSL_GUARDED_BY(mu_);
   std::map<RowId, absl::Status> ends_ ABSL_GUARDED_BY(mu_);
   std::map<RowId, int> end_counts_ ABSL_GUARDED_BY(mu_);
-};
-
-// Looks away.
-class NullObserver : public BatchObserver {
- public:
-  void OnHouse(const HouseCounts&) override {}
-  void OnQueueWait(Priority, int64_t, absl::Duration) override {}
-  void OnStart(StartTrigger, absl::Duration) override {}
-  void OnPass(const PassReport&) override {}
-  void OnFailedCall(const absl::Status&, bool) override {}
-  void OnLostRow(const LostRow&) override {}
 };
 
 }  // namespace darkroom
