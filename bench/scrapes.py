@@ -23,7 +23,8 @@ from pathlib import Path
 _REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(_REPOSITORY / "tests" / "support"))
 
-from live_server import LiveServer, clean_environment, program  # noqa: E402
+from client_command import client_command  # noqa: E402
+from live_server import LiveServer, clean_environment  # noqa: E402
 
 _SCRAPERS = 50
 
@@ -52,9 +53,8 @@ def scrape_all(pool, address, gate):
 
 
 def load(live, args, seed):
-    command = [program("darkroom"), "--server", live.address, "bench", "--mix", "mixed"]
-    command += ["--rate", str(args.rate), "--duration", f"{args.seconds}s", "--seed", str(seed)]
-    command += ["--json", "-"]
+    options = ["--mix", "mixed", "--rate", args.rate, "--duration", f"{args.seconds}s"]
+    command = client_command(live.address, "bench", *options, "--seed", seed, "--json", "-")
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env=clean_environment()
     )

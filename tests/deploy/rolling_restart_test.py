@@ -1,26 +1,18 @@
 """An upgrade as Kubernetes does it: one server after another, while callers go on calling."""
 
 import json
-import socket
 import subprocess
 
 import pytest
 
-from live_server import LiveServer, clean_environment, program, wait_until
+from client_command import client_command
+from live_server import LiveServer, clean_environment, free_addresses, wait_until
 from surviving_server import expect_serving, wait_for_rest
 
 REPLICAS = 3
 SECONDS = 60  # Of load; the last stop comes before its end, and has to.
 
 pytestmark = pytest.mark.timeout(400)
-
-
-def free_addresses(count):
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in held]
-    for each in held:
-        each.close()
-    return addresses
 
 
 def start(address):
@@ -31,8 +23,8 @@ def start(address):
 
 def load(addresses):
     """Open-loop arrivals by the program whose channel follows the advice for callers."""
-    command = [program("darkroom"), "--server", "ipv4:" + ",".join(addresses), "bench"]
-    command += ["--rate", "2", "--duration", f"{SECONDS}s", "--mix", "mixed", "--json", "-"]
+    bench = ["bench", "--rate", 2, "--duration", f"{SECONDS}s", "--mix", "mixed", "--json", "-"]
+    command = client_command("ipv4:" + ",".join(addresses), *bench)
     return subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=clean_environment()
     )

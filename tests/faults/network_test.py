@@ -18,7 +18,14 @@ import pytest
 from prometheus_client import parser
 
 from draws import draw_prompt, seeded_random
-from live_server import LiveServer, clean_environment, program, wait_for_live_calls, wait_until
+from live_server import (
+    LiveServer,
+    clean_environment,
+    free_addresses,
+    program,
+    wait_for_live_calls,
+    wait_until,
+)
 from pictures import raw_request
 from protos import pb, rpc
 from rpc_errors import expect_failure, failure_of
@@ -41,14 +48,6 @@ def proxied(server, request):
             yield proxy, rpc.ImageGenerationServiceStub(channel)
 
 
-def free_ports(count):
-    free = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in free]
-    for each in free:
-        each.close()
-    return ports
-
-
 def policy():
     retry = {
         "maxAttempts": 5,
@@ -62,7 +61,7 @@ def policy():
 
 
 def test_row_82_rolling_restart_of_three_replicas_fails_no_call():
-    addresses = [f"127.0.0.1:{port}" for port in free_ports(3)]
+    addresses = free_addresses(3)
     flags = ["--batch-window", "5ms", "--max-batch-size", "2", "--lame-duck", "1s"]
     flags += ["--threads", "1"]  # The replicas share one machine.
 

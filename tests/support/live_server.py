@@ -6,6 +6,7 @@ import pathlib
 import queue
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -43,6 +44,15 @@ def wait_until(condition, what, timeout=10.0):
         if time.monotonic() > deadline:
             raise AssertionError(f"after {timeout:g} s still not: {what}")
         time.sleep(0.01)
+
+
+def free_addresses(count):
+    """Addresses of this machine that nobody listens on, for servers that come back to theirs."""
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    addresses = [f"127.0.0.1:{each.getsockname()[1]}" for each in held]
+    for each in held:
+        each.close()
+    return addresses
 
 
 def wait_for_live_calls(live, count, timeout=30):
