@@ -1,8 +1,8 @@
 # The two commands are `make demo` and `make test`; `make help` lists the others.
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test tsan bench bench-mixed bench-scrapes simulate parity parity-full lint \
-  format install image clean
+.PHONY: help build demo test tsan bench bench-mixed bench-scrapes simulate parity parity-full \
+  train-emoji evaluate-emoji lint format install image clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -56,6 +56,17 @@ parity-full: build  ## As parity, at SDXL's full size: 14 GB of disk, 16 GB of m
 	@.venv/bin/python bench/make_checkpoint.py build/full-checkpoint
 	@.venv/bin/python bench/parity_full.py build/full-checkpoint \
 	  bench/results/$$(date +%F)-parity-full-cpu.md
+
+train-emoji:  ## Train the embedded model from nothing, then evaluate it: 2 hours on 2 cores
+	@tools/setup train
+	@.venv/bin/python models/emoji/training/train.py build/train-emoji
+	@$(MAKE) --no-print-directory evaluate-emoji
+
+evaluate-emoji:  ## How much of what the embedded model draws is right, into bench/results: 8 minutes
+	@tools/setup test
+	@tools/build without-tests darkroom-server
+	@.venv/bin/python models/emoji/evaluate --report bench/results/$$(date +%F)-emoji.md \
+	  --sheet models/emoji/training/record/samples.png
 
 lint:  ## clang's thread safety analysis and clang-format, as in the tests
 	@tools/setup test

@@ -1,0 +1,148 @@
+"""What the model can draw: subjects from the Noto Color Emoji font, and background colours."""
+
+SUBJECTS = {
+    # Fruit and vegetables.
+    "red apple": "🍎",
+    "green apple": "🍏",
+    "pear": "🍐",
+    "tangerine": "🍊",
+    "lemon": "🍋",
+    "banana": "🍌",
+    "watermelon": "🍉",
+    "grapes": "🍇",
+    "strawberry": "🍓",
+    "cherries": "🍒",
+    "pineapple": "🍍",
+    "avocado": "🥑",
+    "eggplant": "🍆",
+    "carrot": "🥕",
+    "corn": "🌽",
+    "broccoli": "🥦",
+    "mushroom": "🍄",
+    # Food and drink.
+    "bread": "🍞",
+    "cheese": "🧀",
+    "hamburger": "🍔",
+    "pizza": "🍕",
+    "french fries": "🍟",
+    "fried egg": "🍳",
+    "pretzel": "🥨",
+    "ice cream": "🍦",
+    "doughnut": "🍩",
+    "cookie": "🍪",
+    "birthday cake": "🎂",
+    "lollipop": "🍭",
+    "beer": "🍺",
+    # Animals.
+    "dog": "🐶",
+    "cat": "🐱",
+    "mouse": "🐭",
+    "rabbit": "🐰",
+    "fox": "🦊",
+    "bear": "🐻",
+    "panda": "🐼",
+    "tiger": "🐯",
+    "lion": "🦁",
+    "cow": "🐮",
+    "pig": "🐷",
+    "frog": "🐸",
+    "chicken": "🐔",
+    "penguin": "🐧",
+    "chick": "🐤",
+    "owl": "🦉",
+    "unicorn": "🦄",
+    "bee": "🐝",
+    "butterfly": "🦋",
+    "snail": "🐌",
+    "ladybug": "🐞",
+    "turtle": "🐢",
+    "octopus": "🐙",
+    "crab": "🦀",
+    "fish": "🐟",
+    "whale": "🐳",
+    "elephant": "🐘",
+    "parrot": "🦜",
+    "flamingo": "🦩",
+    "hedgehog": "🦔",
+    # Plants, sky and weather.
+    "cactus": "🌵",
+    "tree": "🌳",
+    "palm tree": "🌴",
+    "tulip": "🌷",
+    "rose": "🌹",
+    "sunflower": "🌻",
+    "clover": "🍀",
+    "maple leaf": "🍁",
+    "sun": "🌞",
+    "moon": "🌙",
+    "star": "⭐",
+    "cloud": "☁️",
+    "rainbow": "🌈",
+    "fire": "🔥",
+    "water drop": "💧",
+    "snowman": "⛄",
+    "snowflake": "❄️",
+    # Vehicles and places.
+    "car": "🚗",
+    "bus": "🚌",
+    "train": "🚂",
+    "airplane": "✈️",
+    "rocket": "🚀",
+    "sailboat": "⛵",
+    "house": "🏠",
+    "castle": "🏰",
+    "tent": "⛺",
+    # Things.
+    "soccer ball": "⚽",
+    "basketball": "🏀",
+    "tennis racket": "🎾",
+    "guitar": "🎸",
+    "balloon": "🎈",
+    "gift": "🎁",
+    "crown": "👑",
+    "umbrella": "☂️",
+    "key": "🔑",
+    "lock": "🔒",
+    "bell": "🔔",
+    "light bulb": "💡",
+    "camera": "📷",
+    "magnet": "🧲",
+    "teddy bear": "🧸",
+    "diamond": "💎",
+    "robot": "🤖",
+    "alien": "👽",
+    "ghost": "👻",
+    "jack-o'-lantern": "🎃",
+    "red heart": "❤️",
+    "blue heart": "💙",
+    "green heart": "💚",
+    "purple heart": "💜",
+}
+
+# sRGB. Each is far from the others, so that a look at the picture tells its name.
+BACKGROUNDS = {
+    "white": (255, 255, 255),
+    "gray": (158, 162, 170),
+    "black": (34, 36, 42),
+    "red": (214, 62, 70),
+    "orange": (245, 146, 52),
+    "yellow": (252, 226, 92),
+    "green": (92, 184, 104),
+    "blue": (72, 138, 232),
+    "purple": (142, 92, 204),
+    "pink": (250, 172, 208),
+}
+
+Pair = tuple[str, str]  # Subject and background.
+
+PAIRS: tuple[Pair, ...] = tuple(
+    (subject, background) for subject in SUBJECTS for background in BACKGROUNDS
+)
+
+# One pair of every subject, and as many of every background, is kept out of training: what the
+# model makes of these, it has put together itself.
+_COLOURS = tuple(BACKGROUNDS)
+HELD_OUT: frozenset[Pair] = frozenset(
+    (subject, _COLOURS[(3 * index + index // 10) % len(_COLOURS)])
+    for index, subject in enumerate(SUBJECTS)
+)
