@@ -104,6 +104,29 @@ def test_seeds_of_one_prompt_are_different_pictures_of_it(server, recogniser):
     assert len(centres) >= 4
 
 
+def png_of(picture):
+    file = io.BytesIO()
+    Image.fromarray((picture.clip(0, 1) * 255).round().astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_image_to_image_keeps_the_place_and_takes_the_prompt(server, recogniser, rng):
+    distances, taken = [], []
+    for subject, background in draw_pairs(rng, 16):
+        picture = draw_placed(subject, BACKGROUNDS[background], rng)
+        wanted = list(SUBJECTS)[rng.integers(len(SUBJECTS))], list(BACKGROUNDS)[rng.integers(10)]
+        request = raw_request(prompt=captions_of(wanted)[0], seed=int(rng.integers(2**63)))
+        request.init_image.data = png_of(picture)
+        request.init_image.strength = 0.5
+        made = pixels_of(server.stub.GenerateImages(request).images[0]) / np.float32(255)
+        before, after = recogniser.find(picture), recogniser.find(made)
+        distances.append(float(np.hypot(*np.subtract(before.centre, after.centre))))
+        taken.append(after.subject == wanted[0] or background_of(made) == wanted[1])
+        print(f"{subject}, {background}: {wanted} gives {after.subject}, {background_of(made)}")
+    assert np.median(distances) < 4, distances
+    assert sum(taken) >= 12
+
+
 def test_the_checkpoint_has_the_sizes_that_its_code_says():
     parts = {
         "unet": networks.make_unet(),
