@@ -4,13 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 from glyphs import cutout, place
-from networks import IMAGE_SIZE
+from networks import FACTOR, IMAGE_SIZE
 from PIL import Image
 from subjects import BACKGROUNDS, HELD_OUT, PAIRS, SUBJECTS, Pair
 
-SIZES = (40, 54)  # Pixels on the subject's longer side, of the picture's 64.
+SIZES = (40, 54)  # Pixels on the subject's longer side, of the picture's 64: from, to.
+# Of the pictures that the UNet learns from. There subjects lie on the grid of the latents, too, for
+# each shift within a latent and each size is another pattern to learn; where it lies on the grid makes
+# no difference to convolutions.
+_GRID_SIZES = (40, 44, 48, 52)
 _BLURRED_SHARE = 0.06
 _CROPPED_SHARE = 0.06
+_MAX_CROP = 6  # Latents.
 _SUBJECTS = tuple(SUBJECTS)
 SEEN_PAIRS: tuple[Pair, ...] = tuple(pair for pair in PAIRS if pair not in HELD_OUT)
 
@@ -39,12 +44,14 @@ def _blurred(pixels: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(large, dtype=np.float32) / 255
 
 
-def _cropped(pair: Pair, crop: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """What is left of a picture when `crop` rows and columns are cut off at the top and the left."""
-    cut = cutout(pair[0], int(rng.integers(SIZES[0], SIZES[1] + 1)))
-    height, width = cut.shape[:2]
-    top = int(rng.integers(1, IMAGE_SIZE - height)) - crop[0]
-    left = int(rng.integers(1, IMAGE_SIZE - width)) - crop[1]
+def _draw_on_grid(pair: Pair, crop: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+    """The subject anywhere on the latents' grid, and then so many latents cut off at the top and the
+    left."""
+    cut = cutout(pair[0], _GRID_SIZES[rng.integers(len(_GRID_SIZES))])
+    top, left = (
+        FACTOR * (int(rng.integers((IMAGE_SIZE - side) // FACTOR + 1)) - off)
+        for side, off in zip(cut.shape[:2], crop, strict=True)
+    )
     return place(cut, BACKGROUNDS[pair[1]], top, left, IMAGE_SIZE)
 
 
@@ -54,14 +61,13 @@ def draw_picture(pair: Pair, rng: np.random.Generator) -> Picture:
     original, crop = IMAGE_SIZE, (0, 0)
     kind = rng.random()
     if kind < _CROPPED_SHARE:
-        crop = (int(rng.integers(0, 25)), int(rng.integers(0, 25)))
-        pixels = _cropped(pair, crop, rng)
-    else:
-        pixels = draw_placed(pair[0], BACKGROUNDS[pair[1]], rng)
-        if kind > 1 - _BLURRED_SHARE:
-            original = int(rng.integers(12, 49))
-            pixels = _blurred(pixels, original)
-    return Picture(pair, pixels, (original, original, *crop, IMAGE_SIZE, IMAGE_SIZE))
+        crop = (int(rng.integers(_MAX_CROP + 1)), int(rng.integers(_MAX_CROP + 1)))
+    pixels = _draw_on_grid(pair, crop, rng)
+    if kind > 1 - _BLURRED_SHARE:
+        original = int(rng.integers(12, 49))
+        pixels = _blurred(pixels, original)
+    top, left = (FACTOR * off for off in crop)
+    return Picture(pair, pixels, (original, original, top, left, IMAGE_SIZE, IMAGE_SIZE))
 
 
 def draw_vae_batch(size: int, rng: np.random.Generator) -> np.ndarray:
