@@ -12,7 +12,8 @@ SIZES = (40, 54)  # Pixels on the subject's longer side, of the picture's 64: fr
 # Of the pictures that the UNet learns from. There subjects lie on the grid of the latents, too, for
 # each shift within a latent and each size is another pattern to learn; where it lies on the grid makes
 # no difference to convolutions.
-_GRID_SIZES = (40, 44, 48, 52)
+_GRID_SIZES = (44, 48, 52)
+_GRID_SHIFT = 1  # Latents from the middle, at most.
 _BLURRED_SHARE = 0.06
 _CROPPED_SHARE = 0.06
 _MAX_CROP = 6  # Latents.
@@ -49,7 +50,8 @@ def _draw_on_grid(pair: Pair, crop: tuple[int, int], rng: np.random.Generator) -
     left."""
     cut = cutout(pair[0], _GRID_SIZES[rng.integers(len(_GRID_SIZES))])
     top, left = (
-        FACTOR * (int(rng.integers((IMAGE_SIZE - side) // FACTOR + 1)) - off)
+        FACTOR
+        * ((IMAGE_SIZE - side) // (2 * FACTOR) + int(rng.integers(-_GRID_SHIFT, _GRID_SHIFT + 1)) - off)
         for side, off in zip(cut.shape[:2], crop, strict=True)
     )
     return place(cut, BACKGROUNDS[pair[1]], top, left, IMAGE_SIZE)
