@@ -9,9 +9,9 @@ from PIL import Image
 from subjects import BACKGROUNDS, HELD_OUT, PAIRS, SUBJECTS, Pair
 
 SIZES = (40, 54)  # Pixels on the subject's longer side, of the picture's 64: from, to.
-# Of the pictures that the UNet learns from. There subjects lie on the grid of the latents, too, for
-# each shift within a latent and each size is another pattern to learn; where it lies on the grid makes
-# no difference to convolutions.
+# Of the pictures that the UNet learns from, where subjects lie on the grid of the latents, near the
+# middle: each shift within a latent and each size is another pattern to learn, and a subject that may
+# be anywhere has no shape in most of the noise.
 _GRID_SIZES = (44, 48, 52)
 _GRID_SHIFT = 1  # Latents from the middle, at most.
 _BLURRED_SHARE = 0.06
@@ -46,13 +46,12 @@ def _blurred(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def _draw_on_grid(pair: Pair, crop: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
-    """The subject anywhere on the latents' grid, and then so many latents cut off at the top and the
-    left."""
+    """The subject on the latents' grid, and then so many latents cut off at the top and the left."""
     cut = cutout(pair[0], _GRID_SIZES[rng.integers(len(_GRID_SIZES))])
+    shifts = rng.integers(-_GRID_SHIFT, _GRID_SHIFT + 1, size=2)
     top, left = (
-        FACTOR
-        * ((IMAGE_SIZE - side) // (2 * FACTOR) + int(rng.integers(-_GRID_SHIFT, _GRID_SHIFT + 1)) - off)
-        for side, off in zip(cut.shape[:2], crop, strict=True)
+        FACTOR * ((IMAGE_SIZE - side) // (2 * FACTOR) + int(shift) - off)
+        for side, shift, off in zip(cut.shape[:2], shifts, crop, strict=True)
     )
     return place(cut, BACKGROUNDS[pair[1]], top, left, IMAGE_SIZE)
 

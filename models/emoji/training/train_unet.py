@@ -14,7 +14,7 @@ from torch import nn
 
 _BATCH = 48
 _SCHEDULE = Schedule(
-    steps=1600, learning_rate=1.5e-3, warm_up=200, ema_decay=0.999, weight_decay=1e-3
+    steps=10000, learning_rate=1.5e-3, warm_up=200, ema_decay=0.999, weight_decay=1e-3
 )
 # Captions are dropped to the zeros that stand for an absent negative prompt, or to an empty one.
 _ZEROED_SHARE = 0.08
