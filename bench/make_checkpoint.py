@@ -94,18 +94,21 @@ _MODEL_INDEX = {
 }
 
 
-def make_checkpoint(folder: Path) -> None:
-    """Writes one part after the other, each at torch's own first weights, then calibrated."""
+def make_checkpoint(
+    folder: Path, device: str = "cpu", dtype: torch.dtype = torch.float32
+) -> None:
+    """Writes one part after the other, each at torch's own first weights, then calibrated; drawn on
+    the device, stored in the dtype."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model_index.json").write_text(json.dumps(_MODEL_INDEX, indent=2))
     EulerDiscreteScheduler(**_SCHEDULER).save_pretrained(folder / "scheduler")
     for tokenizer in ("tokenizer", "tokenizer_2"):
         shutil.copytree(_TOKENIZERS / tokenizer, folder / tokenizer, dirs_exist_ok=True)
-    with torch.no_grad():
+    with torch.no_grad(), torch.device(device):
         for name, make in _PARTS.items():
             torch.manual_seed(_SEED)
             part = make().eval()
-            part.save_pretrained(folder / name)
+            part.to(dtype).save_pretrained(folder / name)
             count = sum(parameter.numel() for parameter in part.parameters())
             print(f"{name}: {len(part.state_dict())} tensors, {count} parameters", flush=True)
             del part

@@ -1,0 +1,91 @@
+"""The service against the same work in a loop: at saturation, idle, and under Poisson arrivals."""
+
+import json
+import statistics
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from client_command import run_client
+from ours import Ours
+from setting import Setting
+
+from live_server import LiveServer
+from pictures import raw_request
+
+_SECONDS = 60  # Of each offered load.
+
+
+def _request(setting: Setting, seed: int):
+    request = raw_request(prompt=f"picture {seed}", seed=seed, guidance_scale=8.0)
+    request.height = request.width = setting.large.side
+    request.num_inference_steps = setting.large.steps
+    return request
+
+
+def _rate_at_saturation(server: LiveServer, setting: Setting, rows: int) -> float:
+    count = 4 * rows
+    with ThreadPoolExecutor(2 * rows) as pool:
+        begin = time.monotonic()
+        list(
+            pool.map(
+                lambda seed: server.stub.GenerateImages(_request(setting, seed), timeout=600),
+                range(count),
+            )
+        )
+        return count / (time.monotonic() - begin)
+
+
+def _idle_latencies(server: LiveServer, setting: Setting) -> list[float]:
+    """Seconds over those that the server was at work for the image."""
+    extra = []
+    for seed in range(10):
+        begin = time.monotonic()
+        reply = server.stub.GenerateImages(_request(setting, seed), timeout=600)
+        total = time.monotonic() - begin
+        stats = reply.stats
+        parts = (stats.text_encoding, stats.denoising, stats.decoding)
+        extra.append(total - sum(part.ToTimedelta().total_seconds() for part in parts))
+    return sorted(extra)
+
+
+def _poisson(server: LiveServer, setting: Setting, rate: float) -> dict:
+    kind = {
+        "name": "large",
+        "steps": setting.large.steps,
+        "guidance": 8,
+        "format": "raw",
+        "size": f"{setting.large.side}x{setting.large.side}",
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        mix, report = Path(folder) / "mix.json", Path(folder) / "report.json"
+        mix.write_text(json.dumps({"kinds": [kind]}))
+        arguments = ("bench", "--mix", mix, "--rate", rate, "--duration", f"{_SECONDS}s")
+        done = run_client(server.address, *arguments, "--json", report)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+        return json.loads(report.read_text())
+
+
+def run(setting: Setting) -> dict:
+    rows = 8 if setting.is_gpu else 2
+    with Ours(setting, setting.dtype) as ours:
+        ours.make(rows, setting.large)
+        loop = rows / statistics.median(
+            [ours.make(rows, setting.large)["seconds"] for _ in range(3)]
+        )
+    flags = ("--device", setting.device, "--max-batch-size", rows, "--max-queued-images", 256)
+    with LiveServer(*flags, model=setting.checkpoint, start_timeout=240) as server:
+        saturated = _rate_at_saturation(server, setting, rows)
+        extra = _idle_latencies(server, setting)
+        loads = {share: _poisson(server, setting, share * loop) for share in (0.9, 0.95)}
+    result = {
+        "loop_images_per_second": loop,
+        "saturated_images_per_second": saturated,
+        "saturated_over_loop": saturated / loop,
+        "idle_extra_seconds": {"p50": statistics.median(extra), "longest": extra[-1]},
+        "poisson": loads,
+    }
+    print(result)
+    return result
