@@ -1,7 +1,7 @@
 # The two commands are `make demo` and `make test`; `make help` lists the others.
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test tsan bench bench-mixed bench-scrapes simulate parity parity-full \
+.PHONY: help build cuda gpu-check demo test tsan bench bench-mixed bench-scrapes simulate parity parity-full \
   train-emoji evaluate-emoji lint format install image clean
 
 help:  ## This list
@@ -10,6 +10,10 @@ help:  ## This list
 build:  ## Build the programs into build/release/bin, installing what is missing
 	@tools/setup build
 	@tools/build without-tests darkroom-server darkroom
+
+cuda: build  ## Build what the server loads for --device cuda; it needs no GPU
+	@tools/setup cuda
+	@tools/build without-tests darkroom_cuda
 
 demo: build  ## Make pictures with the embedded model, into demo/
 	@tools/demo
@@ -38,6 +42,12 @@ bench-scrapes:  ## What 50 scrapes at once cost a server under load, into bench/
 	@tools/setup test
 	@tools/build without-tests darkroom-server darkroom
 	@.venv/bin/python bench/scrapes.py bench/results/$$(date +%F)-scrapes-cpu.md
+
+gpu-check:  ## Everything that has to be seen on a GPU, into bench/results/gpu; DEVICE=cpu: a dry run
+	@tools/setup test
+	@tools/build with-tests darkroom-server darkroom darkroom_cuda draw_noise image_times \
+	  model_cuda_cuda_ops_test model_cuda_kernels_test
+	@.venv/bin/python bench/gpu/check.py bench/results/gpu --device $(or $(DEVICE),cuda)
 
 simulate:  ## The batcher in virtual time: what it must reach, and the plots: 5 minutes
 	@tools/setup bench

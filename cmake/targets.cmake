@@ -19,14 +19,21 @@ function(darkroom_library name)
   target_link_libraries(${name} PUBLIC ${arg_PUBLIC} PRIVATE ${arg_PRIVATE} darkroom_warnings)
 endfunction()
 
-# darkroom_test(FILE target...)
-# Builds tests/FILE.cc with GoogleTest against the targets and registers it under FILE's path.
-function(darkroom_test file)
+# darkroom_program_of_tests(FILE target...)
+# Builds tests/FILE.cc with GoogleTest against the targets.
+function(darkroom_program_of_tests file)
   string(REPLACE "/" "_" name ${file})
   add_executable(${name} ${DARKROOM_SOURCE_DIR}/tests/${file}.cc)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   target_include_directories(${name} PRIVATE ${DARKROOM_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE ${ARGN} darkroom_warnings GTest::gmock GTest::gtest_main)
+endfunction()
+
+# darkroom_test(FILE target...)
+# Builds tests/FILE.cc likewise and registers it under FILE's path.
+function(darkroom_test file)
+  darkroom_program_of_tests(${file} ${ARGN})
+  string(REPLACE "/" "_" name ${file})
   add_test(NAME ${file} COMMAND ${name} WORKING_DIRECTORY ${DARKROOM_SOURCE_DIR})
   set_tests_properties(${file} PROPERTIES TIMEOUT 300)
 endfunction()

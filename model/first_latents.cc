@@ -25,7 +25,7 @@ std::vector<at::Tensor> EncodeInitImages(const Vae& vae,
   for (const ImageRequest* request : requests) {
     const RgbImage* image = request->init_image.get();
     if (image != nullptr && !known.contains(image)) {
-      known[image] = vae.Encode(FromRgb(*image).unsqueeze(0)).squeeze(0);
+      known[image] = vae.Encode(FromRgb(*image).to(vae.device()).unsqueeze(0)).squeeze(0);
     }
     encoded.push_back(image == nullptr ? at::Tensor() : known[image]);
   }

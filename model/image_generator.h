@@ -88,7 +88,7 @@ struct ModelInfo {
   // Identifies the content of the checkpoint's weights and configurations, whatever folder they are
   // in: SHA-256, 64 hexadecimal digits.
   std::string hash;
-  std::string device;     // "cpu".
+  std::string device;     // "cpu", "cuda:0".
   std::string dtype;      // "float32", "float16" or "bfloat16".
   std::string vae_dtype;  // Likewise.
   std::string libtorch;   // The versions that it runs on; `cuda` is empty on a CPU.

@@ -2,6 +2,8 @@
 
 #include <ATen/ATen.h>
 
+#include "model/cuda_module.h"
+
 namespace darkroom {
 namespace {
 
@@ -42,7 +44,18 @@ GroupNorm::GroupNorm(const WeightScope& weights, int64_t groups, int64_t channel
       bias_(weights.Take("bias", {channels})) {}
 
 at::Tensor GroupNorm::Forward(const at::Tensor& x) const {
+  if (x.is_cuda()) {
+    return GetCudaOps().group_norm(x, /*shift=*/{}, weight_, bias_, groups_, epsilon_,
+                                   /*silu=*/false);
+  }
   return at::group_norm(x, groups_, weight_, bias_, epsilon_);
+}
+
+at::Tensor GroupNorm::ForwardSilu(const at::Tensor& x, const at::Tensor& shift) const {
+  if (x.is_cuda()) {
+    return GetCudaOps().group_norm(x, shift, weight_, bias_, groups_, epsilon_, /*silu=*/true);
+  }
+  return Silu(Forward(shift.defined() ? x + shift.unsqueeze(-1).unsqueeze(-1) : x));
 }
 
 LayerNorm::LayerNorm(const WeightScope& weights, int64_t channels, double epsilon)
@@ -52,15 +65,33 @@ LayerNorm::LayerNorm(const WeightScope& weights, int64_t channels, double epsilo
       bias_(weights.Take("bias", {channels})) {}
 
 at::Tensor LayerNorm::Forward(const at::Tensor& x) const {
+  if (x.is_cuda()) {
+    at::Tensor sum = x;
+    return GetCudaOps().add_layer_norm(sum, /*delta=*/{}, weight_, bias_, epsilon_);
+  }
   return at::layer_norm(x, {channels_}, weight_, bias_, epsilon_);
 }
 
+at::Tensor LayerNorm::AddForward(at::Tensor& x, const at::Tensor& delta) const {
+  if (x.is_cuda()) return GetCudaOps().add_layer_norm(x, delta, weight_, bias_, epsilon_);
+  x = x + delta;
+  return Forward(x);
+}
+
 at::Tensor Silu(const at::Tensor& x) {
+  if (!x.is_cpu()) return at::silu(x);
   return OneByOne(x, [](at::Tensor& y, const at::Tensor& x) { at::silu_out(y, x); });
 }
 
 at::Tensor Gelu(const at::Tensor& x) {
+  if (!x.is_cpu()) return at::gelu(x);
   return OneByOne(x, [](at::Tensor& y, const at::Tensor& x) { at::gelu_out(y, x); });
+}
+
+at::Tensor Geglu(const at::Tensor& x) {
+  if (x.is_cuda()) return GetCudaOps().geglu(x);
+  const std::vector<at::Tensor> halves = x.chunk(2, -1);
+  return halves[0] * Gelu(halves[1]);
 }
 
 }  // namespace darkroom

@@ -47,6 +47,9 @@ class GroupNorm {
  public:
   GroupNorm(const WeightScope& weights, int64_t groups, int64_t channels, double epsilon);
   at::Tensor Forward(const at::Tensor& x) const;
+  // SiLU of the norm of x, to which `shift` of each sample is added before, where it is defined:
+  // [samples, channels].
+  at::Tensor ForwardSilu(const at::Tensor& x, const at::Tensor& shift = {}) const;
 
  private:
   int64_t groups_;
@@ -59,6 +62,8 @@ class LayerNorm {
  public:
   LayerNorm(const WeightScope& weights, int64_t channels, double epsilon);
   at::Tensor Forward(const at::Tensor& x) const;
+  // Adds `delta` to x, which becomes the sum, and returns its norm.
+  at::Tensor AddForward(at::Tensor& x, const at::Tensor& delta) const;
 
  private:
   int64_t channels_;
@@ -68,11 +73,14 @@ class LayerNorm {
 
 // x * sigmoid(x) and x * Phi(x) of every element: [samples, ...] -> the same.
 //
-// Torch deals elements out to its threads and computes what is left over of each thread's share
-// without vector instructions, which rounds otherwise. These deal out one sample after the other,
-// so that an element's bits do not depend on its sample's place.
+// On a CPU torch deals elements out to its threads and computes what is left over of each thread's
+// share without vector instructions, which rounds otherwise. These deal out one sample after the
+// other, so that an element's bits do not depend on its sample's place.
 at::Tensor Silu(const at::Tensor& x);
 at::Tensor Gelu(const at::Tensor& x);
+
+// The first half times the GELU of the second: [..., 2 * width] -> [..., width] (arXiv 2002.05202).
+at::Tensor Geglu(const at::Tensor& x);
 
 }  // namespace darkroom
 

@@ -75,27 +75,28 @@ absl::Status CheckFit(const SdxlCheckpoint& checkpoint) {
 
 }  // namespace
 
-absl::StatusOr<SdxlCheckpoint> SdxlCheckpoint::Load(const std::string& folder, Dtype dtype,
-                                                    std::optional<Dtype> vae_dtype) {
+absl::StatusOr<SdxlCheckpoint> SdxlCheckpoint::Load(const std::string& folder, at::Device device,
+                                                    Dtype dtype, std::optional<Dtype> vae_dtype) {
+  const auto placement = [&](Dtype d) { return at::TensorOptions(device).dtype(ToScalarType(d)); };
   absl::StatusOr<ModelIndex> index = ReadModelIndex(folder);
   if (!index.ok()) return index.status();
   absl::StatusOr<SchedulerConfig> scheduler =
       SchedulerConfig::Read(folder + "/scheduler/scheduler_config.json");
   if (!scheduler.ok()) return scheduler.status();
-  absl::StatusOr<PromptEncoder> prompts = PromptEncoder::Load(folder, ToScalarType(dtype));
+  absl::StatusOr<PromptEncoder> prompts = PromptEncoder::Load(folder, placement(dtype));
   if (!prompts.ok()) return prompts.status();
-  absl::StatusOr<UNet> unet = UNet::Load(folder + "/unet", ToScalarType(dtype));
+  absl::StatusOr<UNet> unet = UNet::Load(folder + "/unet", placement(dtype));
   if (!unet.ok()) return unet.status();
   const std::string vae_folder = folder + "/vae";
   absl::StatusOr<VaeConfig> vae_config = VaeConfig::Read(vae_folder + "/config.json");
   if (!vae_config.ok()) return vae_config.status();
   const Dtype vae_or_default =
       vae_dtype.value_or(vae_config->force_upcast ? Dtype::kFloat32 : dtype);
-  absl::StatusOr<Vae> vae = Vae::Load(vae_folder, *vae_config, ToScalarType(vae_or_default));
+  absl::StatusOr<Vae> vae = Vae::Load(vae_folder, *vae_config, placement(vae_or_default));
   if (!vae.ok()) return vae.status();
   std::optional<Vae> exact_vae;
   if (vae_or_default != Dtype::kFloat32) {
-    absl::StatusOr<Vae> exact = Vae::Load(vae_folder, *vae_config, at::kFloat);
+    absl::StatusOr<Vae> exact = Vae::Load(vae_folder, *vae_config, placement(Dtype::kFloat32));
     if (!exact.ok()) return exact.status();
     exact_vae = *std::move(exact);
   }

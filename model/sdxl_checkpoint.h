@@ -26,11 +26,11 @@ struct SdxlCheckpoint {
   std::optional<Vae> exact_vae;
   Scheduler scheduler;
 
-  // Networks compute in `dtype`, the VAE in `vae_dtype`; absent: float32 where its configuration
-  // has force_upcast, else `dtype`. NOT_FOUND or INVALID_ARGUMENT naming the file and what is wrong
-  // with it. Torch's exceptions pass.
-  static absl::StatusOr<SdxlCheckpoint> Load(const std::string& folder, Dtype dtype,
-                                             std::optional<Dtype> vae_dtype);
+  // Networks lie on `device` and compute in `dtype`, the VAE in `vae_dtype`; absent: float32 where
+  // its configuration has force_upcast, else `dtype`. NOT_FOUND or INVALID_ARGUMENT naming the file
+  // and what is wrong with it. Torch's exceptions pass.
+  static absl::StatusOr<SdxlCheckpoint> Load(const std::string& folder, at::Device device,
+                                             Dtype dtype, std::optional<Dtype> vae_dtype);
 };
 
 }  // namespace darkroom

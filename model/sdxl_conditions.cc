@@ -20,11 +20,12 @@ PromptTexts NegativeTexts(const ImageRequest& request) {
   return {first, request.negative_prompt_2.empty() ? first : request.negative_prompt_2};
 }
 
-at::Tensor TimeIds(const MicroConditioning& c) {
+at::Tensor TimeIds(const MicroConditioning& c, at::Device device) {
   return at::tensor({static_cast<float>(c.original_size.height),
                      static_cast<float>(c.original_size.width), static_cast<float>(c.crop_top),
                      static_cast<float>(c.crop_left), static_cast<float>(c.target_size.height),
-                     static_cast<float>(c.target_size.width)});
+                     static_cast<float>(c.target_size.width)})
+      .to(device);
 }
 
 // Distinct prompts, by their place in the order of their first mention.
@@ -69,11 +70,12 @@ std::vector<Conditions> MakeConditions(const PromptEncoder& encoder, bool one_by
   std::vector<Conditions> conditions;
   for (const ImageRequest* request : requests) {
     Conditions& c = conditions.emplace_back();
-    c.positive = {encoded[prompts.Add(PositiveTexts(*request))], TimeIds(request->conditioning)};
+    c.positive = {encoded[prompts.Add(PositiveTexts(*request))],
+                  TimeIds(request->conditioning, encoder.device())};
     if (!IsGuided(*request)) continue;
     c.negative = {
         takes_zeros(*request) ? encoder.Zeros() : encoded[prompts.Add(NegativeTexts(*request))],
-        TimeIds(request->negative_conditioning)};
+        TimeIds(request->negative_conditioning, encoder.device())};
   }
   return conditions;
 }

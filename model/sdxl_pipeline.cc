@@ -2,6 +2,7 @@
 
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
+#include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 #include <c10/util/Exception.h>
 #include <torch/headeronly/version.h>
@@ -13,6 +14,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "model/first_latents.h"
+#include "model/gpu.h"
 #include "model/guidance.h"
 #include "model/memory_meter.h"
 #include "model/sampling/pass_range.h"
@@ -20,6 +22,7 @@
 #include "model/sampling/sampler.h"
 #include "model/sdxl_checkpoint.h"
 #include "model/sdxl_conditions.h"
+#include "model/unet/unet_runner.h"
 #include "model/vae/latent_preview.h"
 #include "model/vae/rgb.h"
 
@@ -67,15 +70,25 @@ absl::StatusOr<RgbImage> ToImage(const at::Tensor& pixels) {
   return absl::DataLossError("the model's output is not a number");
 }
 
-// The edge of model/: runs `work` and turns what torch throws into a status.
+// A GPU after an error in a kernel fails everything that follows: then it is lost.
+absl::Status ErrorOn(c10::Device device, const c10::Error& error) {
+  if (device.is_cuda() && !StillWorks(device)) {
+    return absl::UnavailableError(
+        absl::StrCat("the GPU is lost: ", error.what_without_backtrace()));
+  }
+  return absl::InternalError(error.what_without_backtrace());
+}
+
+// The edge of model/: runs `work` on the device and turns what torch throws into a status.
 template <typename Work>
-auto CatchTorch(const Work& work) -> decltype(work()) try {
+auto CatchTorch(c10::Device device, const Work& work) -> decltype(work()) try {
   const c10::InferenceMode inference;
+  const c10::DeviceGuard current(device);
   return work();
 } catch (const c10::OutOfMemoryError& error) {
   return absl::ResourceExhaustedError(error.what_without_backtrace());
 } catch (const c10::Error& error) {
-  return absl::InternalError(error.what_without_backtrace());
+  return ErrorOn(device, error);
 } catch (const std::bad_alloc&) {
   return absl::ResourceExhaustedError("out of memory");
 } catch (const std::exception& error) {
@@ -87,15 +100,17 @@ class SdxlPipeline final : public ImageGenerator {
   SdxlPipeline(SdxlCheckpoint checkpoint, int padded_rows)
       : checkpoint_(std::move(checkpoint)),
         preview_(checkpoint_.exact_vae ? *checkpoint_.exact_vae : checkpoint_.vae),
+        runner_(checkpoint_.unet),
         padded_rows_(static_cast<size_t>(padded_rows)) {
     const int factor = static_cast<int>(checkpoint_.vae.config().factor());
     const int side = static_cast<int>(checkpoint_.unet.config().sample_size) * factor;
     info_ = {.id = checkpoint_.id,
              .hash = checkpoint_.hash,
-             .device = "cpu",
+             .device = device().str(),
              .dtype = NameOf(checkpoint_.dtype),
              .vae_dtype = NameOf(checkpoint_.vae_dtype),
              .libtorch = TORCH_VERSION,
+             .cuda = device().is_cuda() ? GpuLibraries() : "",
              .default_size = {side, side},
              .size_multiple = std::max(8, factor),
              .latent_factor = factor,
@@ -114,7 +129,7 @@ class SdxlPipeline final : public ImageGenerator {
 
   absl::StatusOr<std::vector<std::unique_ptr<ImageInProgress>>> Start(
       std::span<const ImageRequest* const> requests) override {
-    return CatchTorch([&] { return StartRows(requests); });
+    return CatchTorch(device(), [&] { return StartRows(requests); });
   }
 
   absl::Status Step(std::span<ImageInProgress* const> rows) override {
@@ -125,26 +140,33 @@ class SdxlPipeline final : public ImageGenerator {
     }
     std::vector<SdxlImage*> images;
     for (ImageInProgress* row : rows) images.push_back(&AsSdxl(row));
-    return CatchTorch([&]() -> absl::Status {
+    return CatchTorch(device(), [&]() -> absl::Status {
       StepRows(images);
+      // Who measures this call measures the GPU's work, and what fails in it fails here.
+      if (device().is_cuda()) WaitForGpu(device());
       return absl::OkStatus();
     });
   }
 
   absl::StatusOr<std::vector<RgbImage>> Finish(std::span<ImageInProgress* const> rows) override {
-    return CatchTorch([&] { return FinishRows(rows); });
+    return CatchTorch(device(), [&] { return FinishRows(rows); });
   }
 
   absl::StatusOr<RgbImage> Preview(const ImageInProgress& row) override {
-    return CatchTorch(
-        [&] { return ToImage(preview_.Decode(static_cast<const SdxlImage&>(row).denoised)); });
+    return CatchTorch(device(), [&] {
+      return ToImage(preview_.Decode(static_cast<const SdxlImage&>(row).denoised));
+    });
   }
 
   int64_t PeakBytesOf(absl::FunctionRef<void()> work) override {
-    return darkroom::PeakBytesOf(work);
+    return device().is_cuda() ? GpuPeakBytesOf(device(), work) : darkroom::PeakBytesOf(work);
   }
-  int64_t AvailableBytes() const override { return darkroom::AvailableBytes(); }
-  int64_t TotalBytes() const override { return darkroom::TotalBytes(); }
+  int64_t AvailableBytes() const override {
+    return device().is_cuda() ? GpuAvailableBytes(device()) : darkroom::AvailableBytes();
+  }
+  int64_t TotalBytes() const override {
+    return device().is_cuda() ? GpuTotalBytes(device()) : darkroom::TotalBytes();
+  }
 
  private:
   std::unique_ptr<Sampler> MakeSampler(const ImageRequest& request) const {
@@ -167,7 +189,8 @@ class SdxlPipeline final : public ImageGenerator {
       const ImageRequest& request = *requests[i];
       auto row = std::make_unique<SdxlImage>(
           std::move(conditions[i]), MakeSampler(request),
-          RequestNoise(request.seed, request.generator_device, checkpoint_.unet.dtype()));
+          RequestNoise(request.seed, request.generator_device,
+                       at::TensorOptions(device()).dtype(checkpoint_.unet.dtype())));
       const int64_t train_timesteps = checkpoint_.scheduler.train_timesteps();
       row->sampler->SkipTo(PassesOf(request, *row->sampler, train_timesteps).begin);
       row->latents = FirstLatents(request, checkpoint_.vae, encoded[i], LatentShape(request),
@@ -197,7 +220,7 @@ class SdxlPipeline final : public ImageGenerator {
   }
 
   // One UNet pass: [samples, channels, h, w].
-  at::Tensor Predict(const std::vector<Sample>& samples) const {
+  at::Tensor Predict(const std::vector<Sample>& samples) {
     std::vector<at::Tensor> latents, context, pooled, time_ids;
     std::vector<float> timesteps;
     for (const Sample& sample : samples) {
@@ -207,15 +230,15 @@ class SdxlPipeline final : public ImageGenerator {
       pooled.push_back(sample.condition->prompt.pooled);
       time_ids.push_back(sample.condition->time_ids);
     }
-    return checkpoint_.unet.Forward({.latents = at::stack(latents),
-                                     .timesteps = at::tensor(timesteps),
-                                     .context = at::stack(context),
-                                     .pooled = at::stack(pooled),
-                                     .time_ids = at::stack(time_ids)});
+    return runner_.Predict({.latents = at::stack(latents),
+                            .timesteps = at::tensor(timesteps).to(device()),
+                            .contexts = context,
+                            .pooled = at::stack(pooled),
+                            .time_ids = at::stack(time_ids)});
   }
 
   // The predicted noise of each row, guidance applied: [channels, h, w].
-  std::vector<at::Tensor> PredictNoise(std::span<SdxlImage* const> rows) const {
+  std::vector<at::Tensor> PredictNoise(std::span<SdxlImage* const> rows) {
     const std::vector<at::Tensor> predicted = Predict(SamplesOf(rows)).unbind();
     std::vector<at::Tensor> noise;
     size_t negative = rows.size();  // Where the next negative half is.
@@ -228,7 +251,7 @@ class SdxlPipeline final : public ImageGenerator {
     return noise;
   }
 
-  void StepRows(std::span<SdxlImage* const> rows) const {
+  void StepRows(std::span<SdxlImage* const> rows) {
     const std::vector<at::Tensor> predictions = PredictNoise(rows);
     // What throws on the way leaves every row as it was: new state takes its place at the very end.
     std::vector<StepResult> results;
@@ -276,10 +299,12 @@ class SdxlPipeline final : public ImageGenerator {
     return images;
   }
 
+  at::Device device() const { return checkpoint_.unet.device(); }
   bool is_padded() const { return padded_rows_ > 0; }
 
   SdxlCheckpoint checkpoint_;
   LatentPreview preview_;
+  UNetRunner runner_;
   size_t padded_rows_;  // As SdxlOptions has it.
   ModelInfo info_;
 };
@@ -288,10 +313,17 @@ class SdxlPipeline final : public ImageGenerator {
 
 absl::StatusOr<std::unique_ptr<ImageGenerator>> LoadSdxlPipeline(const std::string& folder,
                                                                  const SdxlOptions& options) {
-  return CatchTorch([&]() -> absl::StatusOr<std::unique_ptr<ImageGenerator>> {
+  return CatchTorch(c10::kCPU, [&]() -> absl::StatusOr<std::unique_ptr<ImageGenerator>> {
+    at::Device device = at::kCPU;
+    if (options.gpu) {
+      absl::StatusOr<at::Device> gpu = OpenGpu(*options.gpu, options.padded_rows > 0);
+      if (!gpu.ok()) return gpu.status();
+      device = *gpu;
+    }
+    const c10::DeviceGuard current(device);
     if (options.threads > 0) at::set_num_threads(options.threads);
     absl::StatusOr<SdxlCheckpoint> checkpoint =
-        SdxlCheckpoint::Load(folder, options.dtype, options.vae_dtype);
+        SdxlCheckpoint::Load(folder, device, options.dtype, options.vae_dtype);
     if (!checkpoint.ok()) return checkpoint.status();
     return std::make_unique<SdxlPipeline>(*std::move(checkpoint), std::max(0, options.padded_rows));
   });

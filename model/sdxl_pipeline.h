@@ -12,6 +12,8 @@
 namespace darkroom {
 
 struct SdxlOptions {
+  // The GPU that computes, by its number; absent: the CPU.
+  std::optional<int> gpu;
   int threads = 0;  // That work on each call; 0: as many as there are cores.
   Dtype dtype = Dtype::kFloat32;
   std::optional<Dtype>
@@ -24,15 +26,16 @@ struct SdxlOptions {
   int padded_rows = 0;
 };
 
-// Loads a Stable Diffusion XL checkpoint folder in the diffusers layout, on the CPU.
+// Loads a Stable Diffusion XL checkpoint folder in the diffusers layout.
 //
 // The generator's images are those of diffusers' StableDiffusionXLPipeline or, with an image,
 // StableDiffusionXLImg2ImgPipeline, called once for each with
 // `torch.Generator(device).manual_seed(seed)`. In float16 and bfloat16 latents and samplers stay in
 // float32, where diffusers rounds them too.
 //
-// NOT_FOUND or INVALID_ARGUMENT when the folder is no such checkpoint, naming the file; INTERNAL
-// and RESOURCE_EXHAUSTED from torch.
+// With a GPU, call it before torch is used otherwise: see LoadCudaModule, whose errors it passes
+// on. NOT_FOUND or INVALID_ARGUMENT when the folder is no such checkpoint, naming the file;
+// INTERNAL and RESOURCE_EXHAUSTED from torch.
 absl::StatusOr<std::unique_ptr<ImageGenerator>> LoadSdxlPipeline(const std::string& folder,
                                                                  const SdxlOptions& options);
 

@@ -10,12 +10,15 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 
 namespace darkroom {
 namespace {
+
+constexpr int kMaxGpus = 64;
 
 bool IsPlainText(const std::string& text) {
   const auto* bytes = reinterpret_cast<const uint8_t*>(text.data());
@@ -85,6 +88,20 @@ ConfigType OneOf(std::vector<std::string> names) {
   return {list, [names = std::move(names), list](const std::string& text) -> std::string {
             if (std::find(names.begin(), names.end(), text) != names.end()) return "";
             return absl::StrCat(Quoted(text), " is not ", list);
+          }};
+}
+
+ConfigType Device() {
+  return {"DEVICE", [](const std::string& text) -> std::string {
+            constexpr absl::string_view kNumbered = "cuda:";
+            int number;
+            if (text == "cpu" || text == "cuda") return "";
+            if (absl::StartsWith(text, kNumbered) &&
+                absl::SimpleAtoi(text.substr(kNumbered.size()), &number) && number >= 0 &&
+                number < kMaxGpus && absl::StrCat(kNumbered, number) == text) {
+              return "";
+            }
+            return absl::StrCat(Quoted(text), " is not cpu, cuda or a GPU's number as in cuda:1");
           }};
 }
 

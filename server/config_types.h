@@ -26,6 +26,9 @@ ConfigType DurationBetween(absl::Duration least, absl::Duration most);
 
 ConfigType OneOf(std::vector<std::string> names);
 
+// "cpu", "cuda" or "cuda:1"; named DEVICE.
+ConfigType Device();
+
 // "HOST:PORT", with the host of an IPv6 address in brackets.
 ConfigType Address();
 

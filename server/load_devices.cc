@@ -8,23 +8,20 @@
 
 namespace darkroom {
 
-absl::StatusOr<std::vector<LoadedDevice>> LoadDevices(
-    const ServerOptions& options,
-    const std::function<absl::StatusOr<std::unique_ptr<ImageGenerator>>(const ServerOptions&)>&
-        load,
-    Clock& clock) {
-  const auto load_one = [&]() -> absl::StatusOr<LoadedDevice> {
-    auto generator = load(options);
+absl::StatusOr<std::vector<LoadedDevice>> LoadDevices(const ServerOptions& options,
+                                                      const ModelLoader& load, Clock& clock) {
+  const auto load_one = [&](const std::string& device) -> absl::StatusOr<LoadedDevice> {
+    auto generator = load(options, device);
     if (!generator.ok()) return generator.status();
     auto profile = WarmUp(**generator, options.batch, clock);
     if (!profile.ok()) return profile.status();
     return LoadedDevice{*std::move(generator), *std::move(profile)};
   };
   std::vector<LoadedDevice> devices;
-  for (size_t i = 0; i < options.devices.size(); ++i) {
+  for (const std::string& name : options.devices) {
     // On a thread that ends: LibTorch keeps compute threads for every thread that has called it,
     // and with more of them than cores those of the batcher's would sleep between all operations.
-    auto device = std::async(std::launch::async, load_one).get();
+    auto device = std::async(std::launch::async, load_one, name).get();
     if (!device.ok()) return device.status();
     devices.push_back(*std::move(device));
   }

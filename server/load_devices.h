@@ -21,12 +21,13 @@ struct LoadedDevice {
   DeviceProfile profile;
 };
 
+// Loads the options' model onto one of their devices.
+using ModelLoader = std::function<absl::StatusOr<std::unique_ptr<ImageGenerator>>(
+    const ServerOptions& options, const std::string& device)>;
+
 // Loads the model once for each of the options' devices and warms it up.
-absl::StatusOr<std::vector<LoadedDevice>> LoadDevices(
-    const ServerOptions& options,
-    const std::function<absl::StatusOr<std::unique_ptr<ImageGenerator>>(const ServerOptions&)>&
-        load,
-    Clock& clock);
+absl::StatusOr<std::vector<LoadedDevice>> LoadDevices(const ServerOptions& options,
+                                                      const ModelLoader& load, Clock& clock);
 
 // A worker for each device, which outlives it. The bounds of the queue are split between them.
 std::vector<std::unique_ptr<DeviceWorker>> MakeWorkers(

@@ -26,10 +26,19 @@ namespace {
 constexpr int kCodecThreads = 2;
 constexpr size_t kMaxWaitingFiles = 64;
 
-absl::StatusOr<std::unique_ptr<ImageGenerator>> LoadModel(const ServerOptions& options) {
+// The number in "cuda:1"; nothing of "cpu".
+std::optional<int> GpuOf(const std::string& device) {
+  if (device == "cpu") return std::nullopt;
+  const size_t colon = device.find(':');
+  return colon == std::string::npos ? 0 : std::stoi(device.substr(colon + 1));
+}
+
+absl::StatusOr<std::unique_ptr<ImageGenerator>> LoadModel(const ServerOptions& options,
+                                                          const std::string& device) {
   const BatchOptions& batch = options.batch;
   return LoadSdxlPipeline(options.model,
-                          {.threads = options.threads,
+                          {.gpu = GpuOf(device),
+                           .threads = options.threads,
                            .dtype = options.dtype,
                            .vae_dtype = options.vae_dtype,
                            .padded_rows = batch.padded_sizes.empty() ? 0 : batch.max_batch_size});

@@ -73,10 +73,10 @@ class OptionsParser {
         {"metrics-listen", &options_.metrics_listen, Address(), "Where to serve /metrics"});
     settings_.Add({"health-listen", &options_.health_listen, Address(),
                    "Where to serve health in plaintext, for probes", "none"});
-    settings_.Add({"device", &options_.devices, OneOf({"cpu"}),
-                   "Where to compute; repeatable, a worker for each"});
-    settings_.Add(
-        {"dtype", &dtype_, OneOf({"float32", "float16", "bfloat16"}), "Precision of the networks"});
+    settings_.Add({"device", &options_.devices, Device(),
+                   "Where to compute, as in cuda:1; repeatable, a worker for each"});
+    settings_.Add({"dtype", &dtype_, OneOf({"float32", "float16", "bfloat16"}),
+                   "Precision of the networks", "float16 on GPUs, float32 on CPUs"});
     settings_.Add({"vae-dtype", &vae_dtype_, OneOf({"float32", "float16", "bfloat16"}),
                    "Precision of the VAE",
                    "float32 where the checkpoint has force_upcast, else dtype"});
@@ -160,7 +160,9 @@ class OptionsParser {
   }
 
   void ResolveNames() {
-    options_.dtype = kDtypes.at(dtype_);
+    const bool on_gpus = options_.devices.front() != "cpu";
+    options_.dtype =
+        dtype_.empty() ? on_gpus ? Dtype::kFloat16 : Dtype::kFloat32 : kDtypes.at(dtype_);
     if (!vae_dtype_.empty()) options_.vae_dtype = kDtypes.at(vae_dtype_);
     if (generator_device_ == "cuda") options_.rules.generator_device = GeneratorDevice::kCuda;
     options_.log.json = log_format_ == "json";
@@ -194,6 +196,11 @@ class OptionsParser {
     if (options_.connections.max_request_bytes > options_.connections.grpc_memory) {
       return absl::InvalidArgumentError("--max-request-bytes is more than --grpc-memory-limit");
     }
+    const auto is_cpu = [](const std::string& device) { return device == "cpu"; };
+    const auto cpus = std::ranges::count_if(options_.devices, is_cpu);
+    if (cpus != 0 && cpus != std::ssize(options_.devices)) {
+      return absl::InvalidArgumentError("--device names CPUs and GPUs");
+    }
     if (check_) {
       const std::string error = ReadableFile().check(options_.model + "/model_index.json");
       if (!error.empty()) return absl::InvalidArgumentError("--model: " + error);
@@ -202,7 +209,7 @@ class OptionsParser {
   }
 
   ServerOptions options_{.model = EmbeddedModel()};
-  std::string dtype_ = "float32", vae_dtype_, generator_device_ = "cpu";
+  std::string dtype_, vae_dtype_, generator_device_ = "cpu";
   std::string batching_ = "continuous", determinism_ = "noise";
   std::string log_format_ = isatty(STDERR_FILENO) ? "text" : "json", log_level_ = "info";
   bool check_ = false, print_ = false;

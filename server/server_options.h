@@ -46,10 +46,10 @@ struct ServerOptions {
   std::string model;  // A checkpoint folder.
   std::vector<std::string> listen = {"127.0.0.1:50051"};
   std::string metrics_listen = "127.0.0.1:9464";
-  std::string health_listen;                   // Empty: none.
-  std::vector<std::string> devices = {"cpu"};  // One worker for each.
-  int threads = 0;                             // For computing; 0: all cores.
-  Dtype dtype = Dtype::kFloat32;
+  std::string health_listen;                        // Empty: none.
+  std::vector<std::string> devices = {"cpu"};       // One worker for each.
+  int threads = 0;                                  // For computing; 0: all cores.
+  Dtype dtype = Dtype::kFloat32;                    // On GPUs float16, unless told otherwise.
   std::optional<Dtype> vae_dtype;                   // Absent: the checkpoint's choice.
   absl::Duration step_timeout = absl::Minutes(15);  // A longer device call hangs; 0: never.
   BatchOptions batch;

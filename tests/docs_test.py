@@ -370,11 +370,11 @@ def test_debian_packages_have_their_reasons():
 
 def test_python_packages_have_their_reasons_and_pins():
     pins = {}
-    for kind in ("torch", "test", "bench"):
+    for kind in ("torch", "cuda", "test", "bench"):
         text = (REPOSITORY / f"tools/requirements-{kind}.txt").read_text()
         pins[kind] = dict(re.findall(r"^([\w.-]+)==(\S+)$", text, re.MULTILINE))
     named = dependencies("Python package")
-    pinned = pins["torch"] | pins["test"] | pins["bench"]
+    pinned = pins["torch"] | pins["cuda"] | pins["test"] | pins["bench"]
     assert named == {name: pinned.get(name) for name in named}
     assert set(named) >= set(pins["torch"]) | imported_distributions()
 

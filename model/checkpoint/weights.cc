@@ -25,13 +25,19 @@ std::optional<at::ScalarType> ScalarTypeOf(const std::string& dtype) {
   return std::nullopt;
 }
 
+at::Tensor Place(const at::Tensor& stored, const at::TensorOptions& placement) {
+  const bool channels_last = placement.device().is_cuda() && stored.dim() == 4;
+  return stored.to(placement, /*non_blocking=*/false, /*copy=*/false,
+                   channels_last ? at::MemoryFormat::ChannelsLast : at::MemoryFormat::Contiguous);
+}
+
 }  // namespace
 
 absl::StatusOr<Weights> Weights::Open(const std::string& folder, const std::string& stem,
-                                      at::ScalarType dtype) {
+                                      const at::TensorOptions& placement) {
   absl::StatusOr<std::vector<SafetensorsFile>> files = OpenWeightFiles(folder, stem);
   if (!files.ok()) return files.status();
-  Weights weights(dtype);
+  Weights weights(placement);
   weights.folder_ = folder;
   weights.files_ = *std::move(files);
   for (const SafetensorsFile& file : weights.files_) {
@@ -72,7 +78,7 @@ at::Tensor Weights::Take(const std::string& key, at::IntArrayRef shape) {
   }
   at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(*dtype));
   std::memcpy(tensor.mutable_data_ptr(), stored.bytes.data(), stored.bytes.size());
-  return tensor.to(dtype_);
+  return Place(tensor, placement_);
 }
 
 absl::Status Weights::CheckComplete() const {

@@ -2,6 +2,7 @@
 #define DARKROOM_MODEL_CHECKPOINT_WEIGHTS_H_
 
 #include <ATen/core/Tensor.h>
+#include <c10/core/TensorOptions.h>
 
 #include <map>
 #include <set>
@@ -17,13 +18,15 @@ namespace darkroom {
 
 class WeightScope;
 
-// The tensors of one component, handed out by key to the network's constructors, each moved once
-// into the final dtype. Remembers what was asked for and what was not, so that one error can tell.
+// The tensors of one component, handed out by key to the network's constructors, each moved once to
+// its device, into the final dtype; on a GPU the kernels of convolutions channels last. Remembers
+// what was asked for and what was not, so that one error can tell.
 class Weights {
  public:
-  // Opens the component's files; see OpenWeightFiles. Its tensors are handed out in `dtype`.
+  // Opens the component's files; see OpenWeightFiles. Its tensors are handed out with the dtype and
+  // on the device of `placement`.
   static absl::StatusOr<Weights> Open(const std::string& folder, const std::string& stem,
-                                      at::ScalarType dtype);
+                                      const at::TensorOptions& placement);
 
   // The place where the network's keys begin.
   WeightScope Root();
@@ -35,16 +38,16 @@ class Weights {
   // and unused tensors, with the count of all.
   absl::Status CheckComplete() const;
 
-  // A tensor in the final dtype. Missing or misshapen: an undefined tensor, and CheckComplete
+  // A tensor in its final place. Missing or misshapen: an undefined tensor, and CheckComplete
   // fails.
   at::Tensor Take(const std::string& key, at::IntArrayRef shape);
   bool Has(const std::string& key) const { return stored_.contains(key); }
-  at::ScalarType dtype() const { return dtype_; }
+  const at::TensorOptions& placement() const { return placement_; }
 
  private:
-  explicit Weights(at::ScalarType dtype) : dtype_(dtype) {}
+  explicit Weights(const at::TensorOptions& placement) : placement_(placement) {}
 
-  at::ScalarType dtype_;
+  at::TensorOptions placement_;
   std::string folder_;
   std::vector<SafetensorsFile> files_;  // Keep the stored tensors' bytes mapped.
   std::map<std::string, StoredTensor> stored_;
@@ -60,7 +63,7 @@ class WeightScope {
   WeightScope Scope(std::string_view name) const;
   at::Tensor Take(std::string_view name, at::IntArrayRef shape) const;
   bool Has(std::string_view name) const;
-  at::ScalarType dtype() const { return weights_->dtype(); }
+  const at::TensorOptions& placement() const { return weights_->placement(); }
 
  private:
   std::string Key(std::string_view name) const;

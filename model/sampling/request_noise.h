@@ -3,6 +3,7 @@
 
 #include <ATen/core/Generator.h>
 #include <ATen/core/Tensor.h>
+#include <c10/core/TensorOptions.h>
 
 #include <cstdint>
 #include <variant>
@@ -17,14 +18,14 @@ namespace darkroom {
 // uses the low 32 bits, the CUDA generator all.
 //
 // The CPU generator gives other numbers in float16 and bfloat16 than in float32, so noise is drawn
-// in the dtype in which diffusers draws it. What comes back is float32.
+// in the dtype in which diffusers draws it. What comes back is float32, on the networks' device.
 class RequestNoise {
  public:
-  // `dtype` is the networks'.
-  RequestNoise(uint64_t seed, GeneratorDevice device, at::ScalarType dtype);
+  // `placement` is the networks' device and dtype.
+  RequestNoise(uint64_t seed, GeneratorDevice generator, const at::TensorOptions& placement);
 
   // The next numbers, normally distributed.
-  at::Tensor Draw(at::IntArrayRef shape) { return Draw(shape, dtype_); }
+  at::Tensor Draw(at::IntArrayRef shape) { return Draw(shape, placement_.dtype().toScalarType()); }
   // Likewise, where diffusers draws in another dtype than the networks'.
   at::Tensor Draw(at::IntArrayRef shape, at::ScalarType dtype);
 
@@ -34,10 +35,10 @@ class RequestNoise {
  private:
   using Generator = std::variant<at::Generator, CudaNoise>;
 
-  RequestNoise(Generator generator, at::ScalarType dtype);
+  RequestNoise(Generator generator, const at::TensorOptions& placement);
 
   Generator generator_;
-  at::ScalarType dtype_;
+  at::TensorOptions placement_;
 };
 
 }  // namespace darkroom

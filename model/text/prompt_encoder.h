@@ -36,14 +36,16 @@ struct PromptTexts {
 class PromptEncoder {
  public:
   // Reads tokenizer, tokenizer_2, text_encoder and text_encoder_2 of a checkpoint folder.
-  static absl::StatusOr<PromptEncoder> Load(const std::string& checkpoint, at::ScalarType dtype);
+  static absl::StatusOr<PromptEncoder> Load(const std::string& checkpoint,
+                                            const at::TensorOptions& placement);
 
-  // All prompts in one pass of each encoder, in order.
+  // All prompts in one pass of each encoder, in order, on their device.
   std::vector<PromptEmbedding> Encode(std::span<const PromptTexts> prompts) const;
 
   // The embedding that stands for "no prompt" where the checkpoint wants zeros.
   PromptEmbedding Zeros() const;
 
+  at::Device device() const { return device_; }
   int64_t width() const { return width_; }
   int64_t projection() const { return projection_; }
   // The largest clip_skip that both encoders have layers for.
@@ -57,10 +59,11 @@ class PromptEncoder {
     TextEncoder encoder;
   };
 
-  PromptEncoder(Tower first, Tower second, int64_t width, int64_t projection);
+  PromptEncoder(Tower first, Tower second, int64_t width, int64_t projection, at::Device device);
 
   Tower first_, second_;
   int64_t width_, projection_;
+  at::Device device_;
 };
 
 }  // namespace darkroom

@@ -7,23 +7,53 @@ namespace {
 
 constexpr int64_t kWidening = 4;
 
+// [samples, length, width] -> [samples, heads, length, width / heads]
+at::Tensor SplitHeads(const at::Tensor& t, int64_t heads) {
+  return t.unflatten(-1, {heads, -1}).transpose(1, 2);
+}
+
+// The reverse.
+at::Tensor JoinHeads(const at::Tensor& t) { return t.transpose(1, 2).flatten(2); }
+
+at::Tensor TakeQueryKeyValue(int64_t width, const WeightScope& weights) {
+  std::vector<at::Tensor> parts;
+  for (const char* name : {"to_q", "to_k", "to_v"}) {
+    parts.push_back(weights.Scope(name).Take("weight", {width, width}));
+  }
+  for (const at::Tensor& part : parts) {
+    if (!part.defined()) return {};  // The scope's Weights will tell.
+  }
+  return at::cat(parts);
+}
+
 }  // namespace
 
-Attention::Attention(int64_t width, int64_t context_width, int64_t heads,
-                     const WeightScope& weights)
+SelfAttention::SelfAttention(int64_t width, int64_t heads, const WeightScope& weights)
+    : heads_(heads),
+      query_key_value_(TakeQueryKeyValue(width, weights)),
+      out_(weights.Scope("to_out.0"), width, width) {}
+
+at::Tensor SelfAttention::Forward(const at::Tensor& tokens) const {
+  const std::vector<at::Tensor> parts = at::linear(tokens, query_key_value_).chunk(3, -1);
+  return out_.Forward(JoinHeads(at::scaled_dot_product_attention(
+      SplitHeads(parts[0], heads_), SplitHeads(parts[1], heads_), SplitHeads(parts[2], heads_))));
+}
+
+CrossAttention::CrossAttention(int64_t width, int64_t context_width, int64_t heads,
+                               const WeightScope& weights)
     : heads_(heads),
       query_(weights.Scope("to_q"), width, width, /*has_bias=*/false),
       key_(weights.Scope("to_k"), context_width, width, /*has_bias=*/false),
       value_(weights.Scope("to_v"), context_width, width, /*has_bias=*/false),
       out_(weights.Scope("to_out.0"), width, width) {}
 
-at::Tensor Attention::Forward(const at::Tensor& tokens, const at::Tensor& context) const {
-  const auto split = [&](const at::Tensor& t) {  // -> [samples, heads, length, width / heads]
-    return t.unflatten(-1, {heads_, -1}).transpose(1, 2);
-  };
-  const at::Tensor attended = at::scaled_dot_product_attention(
-      split(query_.Forward(tokens)), split(key_.Forward(context)), split(value_.Forward(context)));
-  return out_.Forward(attended.transpose(1, 2).flatten(2));
+CrossAttention::Prompt CrossAttention::Prepare(const at::Tensor& context) const {
+  return {SplitHeads(key_.Forward(context), heads_), SplitHeads(value_.Forward(context), heads_)};
+}
+
+at::Tensor CrossAttention::Forward(const at::Tensor& tokens, const Prompt& prompt) const {
+  return out_.Forward(JoinHeads(at::scaled_dot_product_attention(
+      SplitHeads(query_.Forward(tokens), heads_), prompt.keys, prompt.values)));
 }
 
 GatedFeedForward::GatedFeedForward(int64_t width, const WeightScope& weights)
@@ -31,8 +61,7 @@ GatedFeedForward::GatedFeedForward(int64_t width, const WeightScope& weights)
       narrow_(weights.Scope("net.2"), kWidening * width, width) {}
 
 at::Tensor GatedFeedForward::Forward(const at::Tensor& tokens) const {
-  const std::vector<at::Tensor> halves = widen_.Forward(tokens).chunk(2, -1);
-  return narrow_.Forward(halves[0] * Gelu(halves[1]));
+  return narrow_.Forward(Geglu(widen_.Forward(tokens)));
 }
 
 }  // namespace darkroom

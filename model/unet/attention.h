@@ -3,25 +3,63 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "model/checkpoint/weights.h"
 #include "model/layers.h"
 
 namespace darkroom {
 
-// Multi-head attention of tokens over a context (diffusers' Attention); with itself as its context
-// it is self-attention.
-class Attention {
+// Multi-head attention of tokens over themselves (diffusers' Attention).
+class SelfAttention {
  public:
-  Attention(int64_t width, int64_t context_width, int64_t heads, const WeightScope& weights);
+  SelfAttention(int64_t width, int64_t heads, const WeightScope& weights);
 
-  // tokens: [samples, n, width], context: [samples, m, context_width] -> [samples, n, width].
-  at::Tensor Forward(const at::Tensor& tokens, const at::Tensor& context) const;
+  // tokens: [samples, n, width]; the same shape returns.
+  at::Tensor Forward(const at::Tensor& tokens) const;
+
+ private:
+  int64_t heads_;
+  at::Tensor query_key_value_;  // The three weights, one after the other: [3 * width, width].
+  Linear out_;
+};
+
+// Multi-head attention of tokens over a prompt (diffusers' Attention). What it takes of the prompt
+// is the same at every step.
+class CrossAttention {
+ public:
+  // [samples, heads, length, width / heads] each.
+  struct Prompt {
+    at::Tensor keys, values;
+  };
+
+  CrossAttention(int64_t width, int64_t context_width, int64_t heads, const WeightScope& weights);
+
+  // context: [samples, length, context_width].
+  Prompt Prepare(const at::Tensor& context) const;
+
+  // tokens: [samples, n, width]; the same shape returns.
+  at::Tensor Forward(const at::Tensor& tokens, const Prompt& prompt) const;
 
  private:
   int64_t heads_;
   Linear query_, key_, value_, out_;
+};
+
+// Hands out what was prepared for each cross-attention of a network, in the order of the layers;
+// one for each forward pass. Borrows the prompts.
+class PreparedPrompts {
+ public:
+  explicit PreparedPrompts(const std::vector<CrossAttention::Prompt>& prompts)
+      : prompts_(prompts) {}
+
+  const CrossAttention::Prompt& Next() { return prompts_.at(next_++); }
+
+ private:
+  const std::vector<CrossAttention::Prompt>& prompts_;
+  size_t next_ = 0;
 };
 
 // Widens, gates by GELU, narrows (diffusers' FeedForward with GEGLU; arXiv 2002.05202).

@@ -18,9 +18,8 @@ ResnetBlock::ResnetBlock(const Shape& shape, const WeightScope& weights)
 }
 
 at::Tensor ResnetBlock::Forward(const at::Tensor& x, const at::Tensor& time) const {
-  at::Tensor h = conv1_.Forward(Silu(norm1_.Forward(x)));
-  if (time_) h = h + time_->Forward(Silu(time)).unsqueeze(-1).unsqueeze(-1);
-  h = conv2_.Forward(Silu(norm2_.Forward(h)));
+  at::Tensor h = conv1_.Forward(norm1_.ForwardSilu(x));
+  h = conv2_.Forward(norm2_.ForwardSilu(h, time_ ? time_->Forward(time) : at::Tensor()));
   return (shortcut_ ? shortcut_->Forward(x) : x) + h;
 }
 

@@ -24,7 +24,7 @@ class ResnetBlock {
   ResnetBlock(const Shape& shape, const WeightScope& weights);
 
   // x: [samples, in, height, width] -> [samples, out, height, width].
-  // time: [samples, time_width], undefined where the block takes none.
+  // time: SiLU of the time embedding, [samples, time_width]; undefined where the block takes none.
   at::Tensor Forward(const at::Tensor& x, const at::Tensor& time) const;
 
  private:

@@ -24,15 +24,16 @@ Transformer::Layer::Layer(const Shape& shape, const WeightScope& weights)
     : norm1_(weights.Scope("norm1"), shape.width, kLayerNormEpsilon),
       norm2_(weights.Scope("norm2"), shape.width, kLayerNormEpsilon),
       norm3_(weights.Scope("norm3"), shape.width, kLayerNormEpsilon),
-      self_(shape.width, shape.width, shape.heads, weights.Scope("attn1")),
+      self_(shape.width, shape.heads, weights.Scope("attn1")),
       cross_(shape.width, shape.context_width, shape.heads, weights.Scope("attn2")),
       feed_forward_(shape.width, weights.Scope("ff")) {}
 
-at::Tensor Transformer::Layer::Forward(const at::Tensor& tokens, const at::Tensor& context) const {
-  const at::Tensor normed = norm1_.Forward(tokens);
-  at::Tensor x = tokens + self_.Forward(normed, normed);
-  x = x + cross_.Forward(norm2_.Forward(x), context);
-  return x + feed_forward_.Forward(norm3_.Forward(x));
+at::Tensor Transformer::Layer::Forward(at::Tensor tokens,
+                                       const CrossAttention::Prompt& prompt) const {
+  at::Tensor& x = tokens;
+  const at::Tensor normed = norm2_.AddForward(x, self_.Forward(norm1_.Forward(x)));
+  const at::Tensor normed_2 = norm3_.AddForward(x, cross_.Forward(normed, prompt));
+  return x + feed_forward_.Forward(normed_2);
 }
 
 Transformer::Transformer(const Shape& shape, const WeightScope& weights)
@@ -51,11 +52,16 @@ Transformer::Transformer(const Shape& shape, const WeightScope& weights)
   }
 }
 
-at::Tensor Transformer::Forward(const at::Tensor& x, const at::Tensor& context) const {
+void Transformer::Prepare(const at::Tensor& context,
+                          std::vector<CrossAttention::Prompt>& prompts) const {
+  for (const Layer& layer : layers_) prompts.push_back(layer.Prepare(context));
+}
+
+at::Tensor Transformer::Forward(const at::Tensor& x, PreparedPrompts& prompts) const {
   const at::Tensor normed = norm_.Forward(x);
   at::Tensor tokens =
       linear_in_ ? linear_in_->Forward(ToTokens(normed)) : ToTokens(conv_in_->Forward(normed));
-  for (const Layer& layer : layers_) tokens = layer.Forward(tokens, context);
+  for (const Layer& layer : layers_) tokens = layer.Forward(tokens, prompts.Next());
   const at::Tensor pixels = linear_out_ ? ToPixels(linear_out_->Forward(tokens), x)
                                         : conv_out_->Forward(ToPixels(tokens, x));
   return x + pixels;

@@ -26,20 +26,27 @@ class Transformer {
   };
   Transformer(const Shape& shape, const WeightScope& weights);
 
-  // x: [samples, width, h, w], context: [samples, length, context_width]; x's shape returns.
-  at::Tensor Forward(const at::Tensor& x, const at::Tensor& context) const;
+  // Appends what each layer takes of the prompts: [samples, length, context_width].
+  void Prepare(const at::Tensor& context, std::vector<CrossAttention::Prompt>& prompts) const;
+
+  // x: [samples, width, h, w]; the same shape returns.
+  at::Tensor Forward(const at::Tensor& x, PreparedPrompts& prompts) const;
 
  private:
   // diffusers' BasicTransformerBlock.
   class Layer {
    public:
     Layer(const Shape& shape, const WeightScope& weights);
-    // tokens: [samples, n, width]; the same shape returns.
-    at::Tensor Forward(const at::Tensor& tokens, const at::Tensor& context) const;
+    CrossAttention::Prompt Prepare(const at::Tensor& context) const {
+      return cross_.Prepare(context);
+    }
+    // tokens: [samples, n, width], whose place the result may take; the same shape returns.
+    at::Tensor Forward(at::Tensor tokens, const CrossAttention::Prompt& prompt) const;
 
    private:
     LayerNorm norm1_, norm2_, norm3_;
-    Attention self_, cross_;
+    SelfAttention self_;
+    CrossAttention cross_;
     GatedFeedForward feed_forward_;
   };
 

@@ -18,7 +18,7 @@ at::Tensor TimeEmbedding::Forward(const at::Tensor& x) const {
 
 UNet::UNet(const UNetConfig& config, const WeightScope& weights)
     : config_(config),
-      dtype_(weights.dtype()),
+      placement_(weights.placement()),
       time_embedding_(config.channels.front(), config.time_embedding_width,
                       weights.Scope("time_embedding")),
       added_embedding_(config.added_width, config.time_embedding_width,
@@ -34,10 +34,10 @@ UNet::UNet(const UNetConfig& config, const WeightScope& weights)
   }
 }
 
-absl::StatusOr<UNet> UNet::Load(const std::string& folder, at::ScalarType dtype) {
+absl::StatusOr<UNet> UNet::Load(const std::string& folder, const at::TensorOptions& placement) {
   absl::StatusOr<UNetConfig> config = UNetConfig::Read(folder + "/config.json");
   if (!config.ok()) return config.status();
-  absl::StatusOr<Weights> weights = Weights::Open(folder, "diffusion_pytorch_model", dtype);
+  absl::StatusOr<Weights> weights = Weights::Open(folder, "diffusion_pytorch_model", placement);
   if (!weights.ok()) return weights.status();
   UNet unet(*config, weights->Root());
   if (absl::Status s = weights->CheckComplete(); !s.ok()) return s;
@@ -46,7 +46,7 @@ absl::StatusOr<UNet> UNet::Load(const std::string& folder, at::ScalarType dtype)
 
 at::Tensor UNet::Sinusoids(const at::Tensor& values, int64_t width) const {
   const int64_t half = width / 2;
-  const at::Tensor frequencies = at::exp(-std::log(10000.0) * at::arange(half, at::kFloat) /
+  const at::Tensor frequencies = at::exp(-std::log(10000.0) * at::arange(half, values.options()) /
                                          (static_cast<double>(half) - config_.frequency_shift));
   const at::Tensor angles = values.unsqueeze(-1) * frequencies;
   const at::Tensor sines = at::sin(angles);
@@ -58,21 +58,31 @@ at::Tensor UNet::Sinusoids(const at::Tensor& values, int64_t width) const {
 
 at::Tensor UNet::EmbedTime(const Input& input) const {
   const at::Tensor time =
-      time_embedding_.Forward(Sinusoids(input.timesteps, config_.channels.front()).to(dtype_));
+      time_embedding_.Forward(Sinusoids(input.timesteps, config_.channels.front()).to(dtype()));
   const at::Tensor ids = Sinusoids(input.time_ids.flatten(), config_.time_id_width)
                              .reshape({input.time_ids.size(0), -1});
-  return time + added_embedding_.Forward(at::cat({input.pooled.to(dtype_), ids.to(dtype_)}, -1));
+  return Silu(time +
+              added_embedding_.Forward(at::cat({input.pooled.to(dtype()), ids.to(dtype())}, -1)));
+}
+
+std::vector<CrossAttention::Prompt> UNet::Prepare(const at::Tensor& context) const {
+  const at::Tensor cast = context.to(dtype());
+  std::vector<CrossAttention::Prompt> prompts;
+  for (const DownBlock& block : down_) block.Prepare(cast, prompts);
+  mid_.Prepare(cast, prompts);
+  for (const UpBlock& block : up_) block.Prepare(cast, prompts);
+  return prompts;
 }
 
 at::Tensor UNet::Forward(const Input& input) const {
-  const UNetConditioning conditioning{.time = EmbedTime(input),
-                                      .context = input.context.to(dtype_)};
-  at::Tensor x = conv_in_.Forward(input.latents.to(dtype_));
+  UNetConditioning conditioning{.time = EmbedTime(input),
+                                .prompts = PreparedPrompts(input.prompts)};
+  at::Tensor x = conv_in_.Forward(input.latents.to(dtype()));
   std::vector<at::Tensor> skips = {x};
   for (const DownBlock& block : down_) x = block.Forward(x, conditioning, skips);
   x = mid_.Forward(x, conditioning);
   for (const UpBlock& block : up_) x = block.Forward(x, conditioning, skips);
-  return conv_out_.Forward(Silu(norm_out_.Forward(x))).to(at::kFloat);
+  return conv_out_.Forward(norm_out_.ForwardSilu(x)).to(at::kFloat);
 }
 
 }  // namespace darkroom

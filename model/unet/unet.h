@@ -26,36 +26,44 @@ class TimeEmbedding {
 };
 
 // Predicts the noise in latents: diffusers' UNet2DConditionModel with text_time conditioning. What
-// goes in and comes out is of any dtype and float32, whatever the network computes in.
+// goes in and comes out lies on its device; it is of any dtype and float32, whatever the network
+// computes in.
 class UNet {
  public:
   // All samples of one pass; each has its own timestep.
   struct Input {
     at::Tensor latents;    // [samples, in_channels, h, w], any h and w.
     at::Tensor timesteps;  // [samples], float32.
-    at::Tensor context;    // Prompt embeddings: [samples, length, context_width].
-    at::Tensor pooled;     // [samples, projection]
-    at::Tensor time_ids;   // The six micro-conditioning values: [samples, 6], float32.
+    // Of the same samples, from Prepare; borrowed.
+    const std::vector<CrossAttention::Prompt>& prompts;
+    at::Tensor pooled;    // [samples, projection]
+    at::Tensor time_ids;  // The six micro-conditioning values: [samples, 6], float32.
   };
 
   UNet(const UNetConfig& config, const WeightScope& weights);
 
   // Reads config.json and weights of a folder.
-  static absl::StatusOr<UNet> Load(const std::string& folder, at::ScalarType dtype);
+  static absl::StatusOr<UNet> Load(const std::string& folder, const at::TensorOptions& placement);
+
+  // What the layers take of prompt embeddings, [samples, length, context_width], at every step.
+  std::vector<CrossAttention::Prompt> Prepare(const at::Tensor& context) const;
 
   // [samples, out_channels, h, w]
   at::Tensor Forward(const Input& input) const;
 
   const UNetConfig& config() const { return config_; }
-  at::ScalarType dtype() const { return dtype_; }
+  at::ScalarType dtype() const { return placement_.dtype().toScalarType(); }
+  at::Device device() const { return placement_.device(); }
 
  private:
-  at::Tensor EmbedTime(const Input& input) const;  // [samples, time_embedding_width]
+  // SiLU of the time embedding, which is what every block asks for: [samples,
+  // time_embedding_width].
+  at::Tensor EmbedTime(const Input& input) const;
   // Sines and cosines of each value: [n] -> [n, width] (diffusers' get_timestep_embedding).
   at::Tensor Sinusoids(const at::Tensor& values, int64_t width) const;
 
   UNetConfig config_;
-  at::ScalarType dtype_;
+  at::TensorOptions placement_;
   TimeEmbedding time_embedding_, added_embedding_;
   Conv2d conv_in_;
   std::vector<DownBlock> down_;

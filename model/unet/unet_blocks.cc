@@ -44,11 +44,16 @@ DownBlock::DownBlock(const UNetConfig& config, size_t level, const WeightScope& 
   }
 }
 
-at::Tensor DownBlock::Forward(at::Tensor x, const UNetConditioning& conditioning,
+void DownBlock::Prepare(const at::Tensor& context,
+                        std::vector<CrossAttention::Prompt>& prompts) const {
+  for (const Transformer& each : transformers_) each.Prepare(context, prompts);
+}
+
+at::Tensor DownBlock::Forward(at::Tensor x, UNetConditioning& conditioning,
                               std::vector<at::Tensor>& skips) const {
   for (size_t i = 0; i < resnets_.size(); ++i) {
     x = resnets_[i].Forward(x, conditioning.time);
-    if (!transformers_.empty()) x = transformers_[i].Forward(x, conditioning.context);
+    if (!transformers_.empty()) x = transformers_[i].Forward(x, conditioning.prompts);
     skips.push_back(x);
   }
   if (downsample_) {
@@ -67,9 +72,14 @@ MidBlock::MidBlock(const UNetConfig& config, const WeightScope& weights)
       second_(ResnetShape(config, config.channels.back(), config.channels.back()),
               weights.Scope("resnets.1")) {}
 
-at::Tensor MidBlock::Forward(const at::Tensor& x, const UNetConditioning& conditioning) const {
+void MidBlock::Prepare(const at::Tensor& context,
+                       std::vector<CrossAttention::Prompt>& prompts) const {
+  transformer_.Prepare(context, prompts);
+}
+
+at::Tensor MidBlock::Forward(const at::Tensor& x, UNetConditioning& conditioning) const {
   const at::Tensor attended =
-      transformer_.Forward(first_.Forward(x, conditioning.time), conditioning.context);
+      transformer_.Forward(first_.Forward(x, conditioning.time), conditioning.prompts);
   return second_.Forward(attended, conditioning.time);
 }
 
@@ -91,12 +101,17 @@ UpBlock::UpBlock(const UNetConfig& config, size_t step, const WeightScope& weigh
   if (level > 0) upsample_.emplace(out, weights.Scope("upsamplers.0"));
 }
 
-at::Tensor UpBlock::Forward(at::Tensor x, const UNetConditioning& conditioning,
+void UpBlock::Prepare(const at::Tensor& context,
+                      std::vector<CrossAttention::Prompt>& prompts) const {
+  for (const Transformer& each : transformers_) each.Prepare(context, prompts);
+}
+
+at::Tensor UpBlock::Forward(at::Tensor x, UNetConditioning& conditioning,
                             std::vector<at::Tensor>& skips) const {
   for (size_t i = 0; i < resnets_.size(); ++i) {
     x = resnets_[i].Forward(at::cat({x, skips.back()}, 1), conditioning.time);
     skips.pop_back();
-    if (!transformers_.empty()) x = transformers_[i].Forward(x, conditioning.context);
+    if (!transformers_.empty()) x = transformers_[i].Forward(x, conditioning.prompts);
   }
   // The skip's own size, not twice ours: on the way down odd sizes were rounded up.
   if (upsample_) x = upsample_->Forward(x, skips.back().size(2), skips.back().size(3));

@@ -15,10 +15,11 @@
 
 namespace darkroom {
 
-// What every block is told beside its pixels.
+// What every block is told beside its pixels. Blocks take their prompts in the order in which
+// Prepare of all of them, the way down first, has appended them.
 struct UNetConditioning {
-  at::Tensor time;     // [samples, time_embedding_width]
-  at::Tensor context;  // Prompt embeddings: [samples, length, context_width].
+  at::Tensor time;  // SiLU of the time embedding: [samples, time_embedding_width].
+  PreparedPrompts prompts;
 };
 
 // One level on the way down: diffusers' DownBlock2D, or with transformers CrossAttnDownBlock2D.
@@ -26,9 +27,11 @@ class DownBlock {
  public:
   DownBlock(const UNetConfig& config, size_t level, const WeightScope& weights);
 
+  void Prepare(const at::Tensor& context, std::vector<CrossAttention::Prompt>& prompts) const;
+
   // x: [samples, in, h, w] -> [samples, out, h / 2, w / 2], sizes rounded up; the last level keeps
   // its size. Appends what the way up will want.
-  at::Tensor Forward(at::Tensor x, const UNetConditioning& conditioning,
+  at::Tensor Forward(at::Tensor x, UNetConditioning& conditioning,
                      std::vector<at::Tensor>& skips) const;
 
  private:
@@ -42,8 +45,10 @@ class MidBlock {
  public:
   MidBlock(const UNetConfig& config, const WeightScope& weights);
 
+  void Prepare(const at::Tensor& context, std::vector<CrossAttention::Prompt>& prompts) const;
+
   // x: [samples, channels, h, w]; the same shape returns.
-  at::Tensor Forward(const at::Tensor& x, const UNetConditioning& conditioning) const;
+  at::Tensor Forward(const at::Tensor& x, UNetConditioning& conditioning) const;
 
  private:
   ResnetBlock first_;
@@ -57,9 +62,11 @@ class UpBlock {
  public:
   UpBlock(const UNetConfig& config, size_t step, const WeightScope& weights);
 
+  void Prepare(const at::Tensor& context, std::vector<CrossAttention::Prompt>& prompts) const;
+
   // x: [samples, in, h, w] -> [samples, out, ...], as large as the next of `skips`, of which it
   // takes one for each of its resnets, from the end.
-  at::Tensor Forward(at::Tensor x, const UNetConditioning& conditioning,
+  at::Tensor Forward(at::Tensor x, UNetConditioning& conditioning,
                      std::vector<at::Tensor>& skips) const;
 
  private:

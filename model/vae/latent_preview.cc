@@ -21,7 +21,7 @@ at::Tensor DrawLatents(int64_t channels) {
 // [channels, h, w] -> [h * w, channels + 1]: what the weights are multiplied with.
 at::Tensor RowsOf(const at::Tensor& latents) {
   const at::Tensor channels = latents.flatten(1).t();
-  return at::cat({channels, at::ones({channels.size(0), 1})}, 1);
+  return at::cat({channels, at::ones({channels.size(0), 1}, channels.options())}, 1);
 }
 
 }  // namespace
@@ -29,8 +29,10 @@ at::Tensor RowsOf(const at::Tensor& latents) {
 LatentPreview::LatentPreview(const Vae& vae) {
   const at::Tensor latents = DrawLatents(vae.config().latent_channels);
   const int64_t factor = vae.config().factor();
-  const at::Tensor pixels = at::avg_pool2d(vae.Decode(latents), {factor, factor}).squeeze(0);
-  weights_ = at::linalg_pinv(RowsOf(latents.squeeze(0))).matmul(pixels.flatten(1).t());
+  const at::Tensor pixels =
+      at::avg_pool2d(vae.Decode(latents.to(vae.device())), {factor, factor}).squeeze(0).cpu();
+  weights_ =
+      at::linalg_pinv(RowsOf(latents.squeeze(0))).matmul(pixels.flatten(1).t()).to(vae.device());
 }
 
 at::Tensor LatentPreview::Decode(const at::Tensor& latents) const {

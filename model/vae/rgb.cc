@@ -2,14 +2,22 @@
 
 #include <ATen/ATen.h>
 
+#include "model/cuda_module.h"
+
 namespace darkroom {
+namespace {
+
+// [3, height, width] of -1 to 1 -> [height, width, 3]
+at::Tensor PackBytes(const at::Tensor& pixels) {
+  if (pixels.is_cuda()) return GetCudaOps().pack_bytes(pixels);
+  const at::Tensor bytes = ((pixels * 0.5 + 0.5).clamp(0, 1) * 255).round().to(at::kByte);
+  return bytes.permute({1, 2, 0}).contiguous();
+}
+
+}  // namespace
 
 RgbImage ToRgb(const at::Tensor& pixels) {
-  const at::Tensor bytes = ((pixels * 0.5 + 0.5).clamp(0, 1) * 255)
-                               .round()
-                               .to(at::kByte)
-                               .permute({1, 2, 0})
-                               .contiguous();
+  const at::Tensor bytes = PackBytes(pixels).cpu();
   RgbImage image;
   image.size = {static_cast<int>(bytes.size(0)), static_cast<int>(bytes.size(1))};
   image.pixels.assign(bytes.const_data_ptr<uint8_t>(),

@@ -17,13 +17,13 @@ constexpr int64_t kUntiledPixels = 1 << 21;
 
 Vae::Vae(const VaeConfig& config, const WeightScope& weights)
     : config_(config),
-      dtype_(weights.dtype()),
+      placement_(weights.placement()),
       encoder_(config, weights),
       decoder_(config, weights) {}
 
 absl::StatusOr<Vae> Vae::Load(const std::string& folder, const VaeConfig& config,
-                              at::ScalarType dtype) {
-  absl::StatusOr<Weights> weights = Weights::Open(folder, "diffusion_pytorch_model", dtype);
+                              const at::TensorOptions& placement) {
+  absl::StatusOr<Weights> weights = Weights::Open(folder, "diffusion_pytorch_model", placement);
   if (!weights.ok()) return weights.status();
   Vae vae(config, weights->Root());
   if (absl::Status s = weights->CheckComplete(); !s.ok()) return s;
@@ -37,7 +37,7 @@ at::Tensor Vae::Through(const Half& half, const at::Tensor& x, int64_t pixels,
   const auto forward = [&](const at::Tensor& t) { return half.Forward(t).to(at::kFloat); };
   std::vector<at::Tensor> results;
   for (const at::Tensor& part : x.split(std::max<int64_t>(1, kPixelsAtOnce / pixels))) {
-    const at::Tensor cast = part.to(dtype_);
+    const at::Tensor cast = part.to(dtype());
     results.push_back(tiled ? ForwardInTiles(cast, tiles, forward) : forward(cast));
   }
   return at::cat(results);

@@ -15,13 +15,13 @@
 namespace darkroom {
 
 // The way between pixels and latents: diffusers' AutoencoderKL. Images go through it a few at a
-// time and, beyond 2^21 pixels, in tiles, so that its memory has a bound. Pixels and latents are
-// float32, whatever the networks compute in.
+// time and, beyond 2^21 pixels, in tiles, so that its memory has a bound. Pixels and latents lie
+// on its device and are float32, whatever the networks compute in.
 class Vae {
  public:
   // Reads the weights of a folder.
   static absl::StatusOr<Vae> Load(const std::string& folder, const VaeConfig& config,
-                                  at::ScalarType dtype);
+                                  const at::TensorOptions& placement);
 
   // Scaled as the UNet knows them: [images, latent_channels, h, w] ->
   // [images, 3, h * factor, w * factor], about -1 to 1.
@@ -32,7 +32,8 @@ class Vae {
   at::Tensor Encode(const at::Tensor& pixels) const;
 
   const VaeConfig& config() const { return config_; }
-  at::ScalarType dtype() const { return dtype_; }
+  at::ScalarType dtype() const { return placement_.dtype().toScalarType(); }
+  at::Device device() const { return placement_.device(); }
 
  private:
   Vae(const VaeConfig& config, const WeightScope& weights);
@@ -43,7 +44,7 @@ class Vae {
                      const VaeTiles& tiles) const;
 
   VaeConfig config_;
-  at::ScalarType dtype_;
+  at::TensorOptions placement_;
   VaeEncoder encoder_;
   VaeDecoder decoder_;
 };

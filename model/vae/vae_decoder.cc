@@ -39,7 +39,7 @@ at::Tensor VaeDecoder::Forward(const at::Tensor& latents) const {
     for (const ResnetBlock& resnet : level.resnets) x = resnet.Forward(x, /*time=*/{});
     if (level.upsample) x = level.upsample->Forward(x, 2 * x.size(2), 2 * x.size(3));
   }
-  return conv_out_.Forward(Silu(norm_out_.Forward(x)));
+  return conv_out_.Forward(norm_out_.ForwardSilu(x));
 }
 
 }  // namespace darkroom

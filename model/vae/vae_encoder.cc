@@ -41,7 +41,7 @@ at::Tensor VaeEncoder::Forward(const at::Tensor& pixels) const {
     // Padded at the right and the bottom alone, so that a size is halved exactly.
     if (level.downsample) x = level.downsample->Forward(at::constant_pad_nd(x, {0, 1, 0, 1}));
   }
-  x = conv_out_.Forward(Silu(norm_out_.Forward(mid_.Forward(x))));
+  x = conv_out_.Forward(norm_out_.ForwardSilu(mid_.Forward(x)));
   return quant_ ? quant_->Forward(x) : x;
 }
 

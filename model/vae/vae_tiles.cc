@@ -15,8 +15,9 @@ void Blend(const at::Tensor& before, at::Tensor& tile, int64_t extent, int64_t d
   extent = std::min({extent, before.size(dim), tile.size(dim)});
   std::vector<int64_t> shape(4, 1);
   shape[static_cast<size_t>(dim)] = extent;
-  const at::Tensor share =
-      (at::arange(extent, at::kDouble) / static_cast<double>(extent)).to(tile.dtype()).view(shape);
+  const at::Tensor share = (at::arange(extent, at::kDouble) / static_cast<double>(extent))
+                               .to(tile.options())
+                               .view(shape);
   at::Tensor begin = tile.narrow(dim, 0, extent);
   begin.copy_(before.narrow(dim, before.size(dim) - extent, extent) * (1 - share) + begin * share);
 }

@@ -107,17 +107,7 @@ def local_command(objects, folder):
     (threads,) = [entry for entry in container["env"] if entry["name"] == "DARKROOM_THREADS"]
     assert threads["valueFrom"]["resourceFieldRef"]["resource"] == "requests.cpu"
     variables["DARKROOM_THREADS"] = container["resources"]["requests"]["cpu"]
-    if "cuda" not in help_on_device():
-        variables.pop("DARKROOM_DEVICE", None)  # A build for CPUs takes the rest all the same.
     return [local(word, folder) for word in container["args"]], variables
-
-
-@functools.cache
-def help_on_device():
-    done = subprocess.run(
-        [program("darkroom-server"), "--help"], capture_output=True, text=True, check=True
-    )
-    return re.search(r"--device .*?\n *--", done.stdout, re.DOTALL)[0]
 
 
 @each_overlay

@@ -209,9 +209,11 @@ TEST_P(BitsTest, UNetGivesASampleTheSameFloatsAtEveryPlace) {
     ASSERT_OK(unet);
     for (const int64_t height : {16, 6}) {
       const int64_t count = 2 * kPaddedRows;
+      const at::Tensor context = at::randn({count, 77, 96});
+      const auto prompts = unet->Prepare(context);
       const UNet::Input input{.latents = at::randn({count, 4, height, 16}),
                               .timesteps = at::rand({count}) * 999,
-                              .context = at::randn({count, 77, 96}),
+                              .prompts = prompts,
                               .pooled = at::randn({count, 64}),
                               .time_ids = at::rand({count, 6}) * 1024};
       const at::Tensor expected = unet->Forward(input);
@@ -219,9 +221,10 @@ TEST_P(BitsTest, UNetGivesASampleTheSameFloatsAtEveryPlace) {
       Shuffle(random_, order);
       const at::Tensor places = at::tensor(order);
       const auto moved = [&](const at::Tensor& t) { return t.index_select(0, places); };
+      const auto moved_prompts = unet->Prepare(moved(context));
       const at::Tensor actual = unet->Forward({.latents = moved(input.latents),
                                                .timesteps = moved(input.timesteps),
-                                               .context = moved(input.context),
+                                               .prompts = moved_prompts,
                                                .pooled = moved(input.pooled),
                                                .time_ids = moved(input.time_ids)});
       EXPECT_EQ(actual.ne(moved(expected)).sum().item<int64_t>(), 0)

@@ -27,7 +27,10 @@ std::set<std::string> NeededFiles() {
     const fs::path& path = entry.path();
     const bool is_optional =
         path.extension() == ".md" || path.filename() == "special_tokens_map.json";
-    if (entry.is_regular_file() && !is_optional) files.insert(fs::relative(path, kModel));
+    const fs::path name = fs::relative(path, kModel);
+    // Beside the checkpoint stands how it was trained and is evaluated.
+    const bool is_read = *name.begin() != "training" && name != "evaluate";
+    if (entry.is_regular_file() && is_read && !is_optional) files.insert(name);
   }
   return files;
 }

@@ -87,8 +87,9 @@ def test_bad_flag_ends_with_2_and_is_named(flags, named):
     assert_ends(run(*flags), USAGE, named)
 
 
-def test_device_that_is_not_built_ends_with_2_and_is_named():
-    assert_ends(run("--device", "cuda:0"), USAGE, "--device")
+@pytest.mark.skipif(os.path.exists("/dev/nvidiactl"), reason="there is a GPU")
+def test_a_gpu_that_is_not_there_ends_with_3_and_is_named():
+    assert_ends(run("--device", "cuda"), NO_MODEL, "GPU")
 
 
 def test_missing_model_ends_with_3_and_names_it(tmp_path):

@@ -47,7 +47,7 @@ def test_limits_are_the_defaults_of_their_flags(model):
     assert limits.max_batch_size == int(default_of("max-batch-size"))
     hours = re.fullmatch(r"(\d+)h", default_of("max-request-duration"))[1]
     assert limits.max_request_duration.ToTimedelta().total_seconds() == 3600 * int(hours)
-    assert model.dtype == default_of("dtype")
+    assert model.dtype == "float32"  # On a CPU.
 
 
 def test_limits_follow_their_flags():

@@ -63,6 +63,18 @@ TEST(ServerOptionsTest, AFlagOfAListTakesOneValue) {
   EXPECT_THAT(ParseGood({"--device=cpu", "--device", "cpu"}).devices, ElementsAre("cpu", "cpu"));
 }
 
+TEST(ServerOptionsTest, GpusComputeInFloat16UnlessToldOtherwise) {
+  const ServerOptions options = ParseGood({"--device=cuda", "--device=cuda:1"});
+  EXPECT_THAT(options.devices, ElementsAre("cuda", "cuda:1"));
+  EXPECT_EQ(options.dtype, Dtype::kFloat16);
+  EXPECT_EQ(ParseGood({"--device=cuda", "--dtype=float32"}).dtype, Dtype::kFloat32);
+}
+
+TEST(ServerOptionsTest, CpusAndGpusDoNotMix) {
+  EXPECT_THAT(ParseBad({"--device=cpu", "--device=cuda"}).message, HasSubstr("--device"));
+  EXPECT_EQ(ParseBad({"--device=cuda", "--device=cpu"}).code, 2);
+}
+
 TEST(ServerOptionsTest, CertificateAndKeyComeTogether) {
   const ScopedFile file("");
   const std::string cert = "--tls-cert=" + file.path(), key = "--tls-key=" + file.path(),
@@ -227,8 +239,12 @@ INSTANTIATE_TEST_SUITE_P(Values, BadValueTest,
                              {"--log-format", "xml"},
                              {"--log-level", "loud"},
                              {"--log-prompts", "perhaps"},
+                             {"--device", "gpu"},
+                             {"--device", "cuda:"},
+                             {"--device", "cuda:01"},
+                             {"--device", "cuda:64"},
+                             {"--device", "cuda:-1"},
                              // Features that are not built.
-                             {"--device", "cuda"},
                              {"--dtype", "float64"},
                              {"--vae-dtype", "half"},
                              {"--generator-device", "mps"},

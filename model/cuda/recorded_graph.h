@@ -1,0 +1,18 @@
+#ifndef DARKROOM_MODEL_CUDA_RECORDED_GRAPH_H_
+#define DARKROOM_MODEL_CUDA_RECORDED_GRAPH_H_
+
+#include <c10/core/Device.h>
+
+#include <memory>
+
+#include "absl/functional/function_ref.h"
+#include "model/cuda/cuda_graph.h"
+
+namespace darkroom {
+
+// CudaOps::record.
+std::unique_ptr<CudaGraph> RecordGraph(c10::Device gpu, absl::FunctionRef<void()> work);
+
+}  // namespace darkroom
+
+#endif  // DARKROOM_MODEL_CUDA_RECORDED_GRAPH_H_
