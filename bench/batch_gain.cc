@@ -17,18 +17,9 @@
 namespace darkroom {
 namespace {
 
+constexpr char kPrompt[] = "a red apple on a blue background";
 constexpr int kSteps = 20;
-
-ImageRequest MakeRequest(const ModelInfo& model, int i) {
-  ImageRequest request{.prompt = "a red apple on a blue background",
-                       .size = model.default_size,
-                       .steps = kSteps,
-                       .guidance_scale = 5,
-                       .seed = static_cast<uint64_t>(i)};
-  request.conditioning = {.original_size = request.size, .target_size = request.size};
-  request.negative_conditioning = request.conditioning;
-  return request;
-}
+constexpr double kGuidance = 5;
 
 // Seconds to make the images in one batch.
 double Time(ImageGenerator& generator, const std::vector<ImageRequest>& requests) {
@@ -47,7 +38,9 @@ double Time(ImageGenerator& generator, const std::vector<ImageRequest>& requests
 
 void Compare(ImageGenerator& generator, int rows, int rounds) {
   std::vector<ImageRequest> requests;
-  for (int i = 0; i < rows; ++i) requests.push_back(MakeRequest(generator.info(), i));
+  for (int i = 0; i < rows; ++i) {
+    requests.push_back(MakeRequest(kPrompt, generator.info().default_size, kSteps, kGuidance, i));
+  }
   std::vector<double> together, in_turn;
   for (int round = 0; round < rounds; ++round) {
     together.push_back(Time(generator, requests));

@@ -19,17 +19,7 @@ namespace darkroom {
 namespace {
 
 constexpr int kSteps = 5;
-
-ImageRequest MakeRequest(int height, int width, int i) {
-  ImageRequest request{.prompt = "a red apple, number " + std::to_string(i),
-                       .size = {height, width},
-                       .steps = kSteps,
-                       .guidance_scale = 5,
-                       .seed = static_cast<uint64_t>(i)};
-  request.conditioning = {.original_size = request.size, .target_size = request.size};
-  request.negative_conditioning = request.conditioning;
-  return request;
-}
+constexpr double kGuidance = 5;
 
 // Seconds of every call, by kind.
 struct Seconds {
@@ -71,7 +61,9 @@ nlohmann::json Measure(ImageGenerator& generator, int most_rows, int rounds) {
     for (int round = 0; round < rounds; ++round) {  // Interleaved, for the machine is shared.
       std::vector<ImageRequest> requests;
       for (Seconds& seconds : by_rows) {
-        requests.push_back(MakeRequest(height, width, static_cast<int>(requests.size())));
+        const auto number = static_cast<int>(requests.size());
+        requests.push_back(MakeRequest("a red apple, number " + std::to_string(number),
+                                       {height, width}, kSteps, kGuidance, number));
         MakeBatch(generator, requests, seconds);
       }
     }

@@ -14,11 +14,14 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "bench/measure.h"
 #include "model/sdxl_pipeline.h"
 #include "nlohmann/json.hpp"
 
 namespace darkroom {
 namespace {
+
+constexpr double kGuidance = 8;
 
 struct Command {
   int images = 1;
@@ -27,18 +30,6 @@ struct Command {
 };
 
 double SecondsSince(absl::Time begin) { return absl::ToDoubleSeconds(absl::Now() - begin); }
-
-ImageRequest MakeRequest(const ModelInfo& model, const Command& command, int number) {
-  ImageRequest request{
-      .prompt = "picture " + std::to_string(number),
-      .size = command.side > 0 ? ImageSize{command.side, command.side} : model.default_size,
-      .steps = command.steps,
-      .guidance_scale = 8,
-      .seed = static_cast<uint64_t>(number)};
-  request.conditioning = {.original_size = request.size, .target_size = request.size};
-  request.negative_conditioning = request.conditioning;
-  return request;
-}
 
 // The batch's way from prompts to pixels.
 nlohmann::json Make(ImageGenerator& generator, const std::vector<ImageRequest>& requests) {
@@ -66,9 +57,12 @@ nlohmann::json Make(ImageGenerator& generator, const std::vector<ImageRequest>& 
 }
 
 nlohmann::json Answer(ImageGenerator& generator, const Command& command) {
+  const ImageSize size =
+      command.side > 0 ? ImageSize{command.side, command.side} : generator.info().default_size;
   std::vector<ImageRequest> requests;
   for (int i = 0; i < command.images; ++i) {
-    requests.push_back(MakeRequest(generator.info(), command, i));
+    requests.push_back(
+        MakeRequest("picture " + std::to_string(i), size, command.steps, kGuidance, i));
   }
   nlohmann::json answer;
   const int64_t peak = generator.PeakBytesOf([&] { answer = Make(generator, requests); });
@@ -83,9 +77,8 @@ int Run(const std::string& checkpoint, const std::string& device, const std::str
   SdxlOptions options{.dtype = dtypes.at(dtype), .padded_rows = padded_rows};
   if (device != "cpu") options.gpu = 0;
   const absl::Time begin = absl::Now();
-  const auto generator = LoadSdxlPipeline(checkpoint, options);
-  if (!generator.ok()) throw std::runtime_error(generator.status().ToString());
-  const ModelInfo& model = (*generator)->info();
+  const auto generator = LoadOrExit(checkpoint.c_str(), options);
+  const ModelInfo& model = generator->info();
   std::cout << nlohmann::json{{"load", SecondsSince(begin)},
                               {"device", model.device},
                               {"dtype", model.dtype},
@@ -93,7 +86,7 @@ int Run(const std::string& checkpoint, const std::string& device, const std::str
             << std::endl;
   Command command;
   while (std::cin >> command.images >> command.side >> command.steps) {
-    std::cout << Answer(**generator, command) << std::endl;
+    std::cout << Answer(*generator, command) << std::endl;
   }
   return 0;
 }

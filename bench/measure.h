@@ -2,6 +2,7 @@
 #define DARKROOM_BENCH_MEASURE_H_
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
@@ -22,11 +23,25 @@ inline double Median(std::vector<double> values) {
 }
 
 // Ends the program with 3 where the checkpoint does not load.
-inline std::unique_ptr<ImageGenerator> LoadOrExit(const char* checkpoint) {
-  auto generator = LoadSdxlPipeline(checkpoint, {});
+inline std::unique_ptr<ImageGenerator> LoadOrExit(const char* checkpoint,
+                                                  const SdxlOptions& options = {}) {
+  auto generator = LoadSdxlPipeline(checkpoint, options);
   if (generator.ok()) return *std::move(generator);
   std::fprintf(stderr, "%s\n", std::string(generator.status().message()).c_str());
   std::exit(3);
+}
+
+// Asks for a guided image, its seed its number, and leaves all else as it is.
+inline ImageRequest MakeRequest(std::string prompt, ImageSize size, int steps,
+                                double guidance_scale, int number) {
+  ImageRequest request{.prompt = std::move(prompt),
+                       .size = size,
+                       .steps = steps,
+                       .guidance_scale = guidance_scale,
+                       .seed = static_cast<uint64_t>(number)};
+  request.conditioning = {.original_size = size, .target_size = size};
+  request.negative_conditioning = request.conditioning;
+  return request;
 }
 
 // The whole-number argument at this place, at least 1, or the default.

@@ -1,7 +1,6 @@
 """What a stage works on: a GPU and a checkpoint of full size, or for a dry run the CPU and the
 embedded model."""
 
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,9 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path[:0] = [
     str(REPOSITORY / folder) for folder in ("tests/support", "tests/parity", "bench")
 ]
+
+from live_server import program  # noqa: E402
+
 EMBEDDED = REPOSITORY / "models" / "emoji"
 
 
@@ -52,4 +54,4 @@ class Setting:
 
     @property
     def programs(self) -> Path:
-        return Path(os.environ.get("DARKROOM_BIN", REPOSITORY / "build/release/bin")).parent
+        return program("darkroom-server").parents[1]

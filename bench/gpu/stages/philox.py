@@ -7,6 +7,8 @@ import torch
 from curand import CudaGenerator
 from setting import Setting
 
+from live_server import program
+
 _SEEDS = (0, 7, 2**32 + 5, 2**64 - 1)
 _DRAWS = (4 * 16 * 16, 4 * 128 * 128, 3)
 _LARGE_DRAW = 1_000_000  # More than cuRAND's host half can be asked for.
@@ -30,8 +32,7 @@ def _theirs(setting: Setting, seed: int) -> np.ndarray:
 
 
 def _ours(setting: Setting, seed: int) -> np.ndarray:
-    program = setting.programs / "bin" / "draw_noise"
-    command = [str(program), "cuda", str(seed), "float32", *map(str, _draws(setting))]
+    command = [str(program("draw_noise")), "cuda", str(seed), "float32", *map(str, _draws(setting))]
     done = subprocess.run(command, capture_output=True, check=True)
     return np.frombuffer(done.stdout, np.float32)
 
