@@ -83,15 +83,17 @@ at::Tensor Silu(const at::Tensor& x) {
   return OneByOne(x, [](at::Tensor& y, const at::Tensor& x) { at::silu_out(y, x); });
 }
 
-at::Tensor Gelu(const at::Tensor& x) {
-  if (!x.is_cpu()) return at::gelu(x);
-  return OneByOne(x, [](at::Tensor& y, const at::Tensor& x) { at::gelu_out(y, x); });
-}
-
 at::Tensor Geglu(const at::Tensor& x) {
   if (x.is_cuda()) return GetCudaOps().geglu(x);
   const std::vector<at::Tensor> halves = x.chunk(2, -1);
-  return halves[0] * Gelu(halves[1]);
+  return halves[0] *
+         OneByOne(halves[1], [](at::Tensor& y, const at::Tensor& x) { at::gelu_out(y, x); });
 }
+
+at::Tensor SplitHeads(const at::Tensor& tokens, int64_t heads) {
+  return tokens.unflatten(-1, {heads, -1}).transpose(1, 2);
+}
+
+at::Tensor JoinHeads(const at::Tensor& heads) { return heads.transpose(1, 2).flatten(2); }
 
 }  // namespace darkroom

@@ -71,16 +71,20 @@ class LayerNorm {
   at::Tensor weight_, bias_;
 };
 
-// x * sigmoid(x) and x * Phi(x) of every element: [samples, ...] -> the same.
-//
 // On a CPU torch deals elements out to its threads and computes what is left over of each thread's
-// share without vector instructions, which rounds otherwise. These deal out one sample after the
-// other, so that an element's bits do not depend on its sample's place.
-at::Tensor Silu(const at::Tensor& x);
-at::Tensor Gelu(const at::Tensor& x);
+// share without vector instructions, which rounds otherwise. These two deal out one sample after
+// the other, so that an element's bits do not depend on its sample's place.
 
-// The first half times the GELU of the second: [..., 2 * width] -> [..., width] (arXiv 2002.05202).
+// x * sigmoid(x) of every element: [samples, ...] -> the same.
+at::Tensor Silu(const at::Tensor& x);
+
+// The first half times the GELU, x * Phi(x), of the second: [samples, ..., 2 * width] ->
+// [samples, ..., width] (arXiv 2002.05202).
 at::Tensor Geglu(const at::Tensor& x);
+
+// [samples, length, width] -> [samples, heads, length, width / heads], and the reverse.
+at::Tensor SplitHeads(const at::Tensor& tokens, int64_t heads);
+at::Tensor JoinHeads(const at::Tensor& heads);
 
 }  // namespace darkroom
 

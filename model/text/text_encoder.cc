@@ -59,13 +59,11 @@ TextEncoder::Layer::Layer(const TextEncoderConfig& config, const WeightScope& we
       narrow_(weights.Scope("mlp.fc2"), config.feed_forward, config.width) {}
 
 at::Tensor TextEncoder::Layer::Attend(const at::Tensor& x) const {
-  const auto split = [&](const at::Tensor& t) {  // -> [texts, heads, length, width / heads]
-    return t.unflatten(-1, {heads_, -1}).transpose(1, 2);
-  };
   const at::Tensor attended = at::scaled_dot_product_attention(
-      split(query_.Forward(x)), split(key_.Forward(x)), split(value_.Forward(x)),
+      SplitHeads(query_.Forward(x), heads_), SplitHeads(key_.Forward(x), heads_),
+      SplitHeads(value_.Forward(x), heads_),
       /*attn_mask=*/{}, /*dropout_p=*/0.0, /*is_causal=*/true);
-  return out_.Forward(attended.transpose(1, 2).flatten(2));
+  return out_.Forward(JoinHeads(attended));
 }
 
 at::Tensor TextEncoder::Layer::Forward(const at::Tensor& x) const {

@@ -7,14 +7,6 @@ namespace {
 
 constexpr int64_t kWidening = 4;
 
-// [samples, length, width] -> [samples, heads, length, width / heads]
-at::Tensor SplitHeads(const at::Tensor& t, int64_t heads) {
-  return t.unflatten(-1, {heads, -1}).transpose(1, 2);
-}
-
-// The reverse.
-at::Tensor JoinHeads(const at::Tensor& t) { return t.transpose(1, 2).flatten(2); }
-
 at::Tensor TakeQueryKeyValue(int64_t width, const WeightScope& weights) {
   std::vector<at::Tensor> parts;
   for (const char* name : {"to_q", "to_k", "to_v"}) {
