@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from diffusers import AutoencoderKL
-from samples import SEEN_PAIRS, draw_picture
 from run import step_generator
+from samples import SEEN_PAIRS, draw_picture
 from subjects import Pair
 from tqdm import tqdm
 
@@ -36,4 +36,5 @@ def make_latents(vae: AutoencoderKL) -> Latents:
         means.append(posterior.latent_dist.mean * vae.config.scaling_factor)
         deviations.append(posterior.latent_dist.std * vae.config.scaling_factor)
         time_ids += [picture.time_ids for picture in pictures]
-    return Latents(torch.cat(means), torch.cat(deviations), torch.tensor(time_ids).to(vae.device), pairs)
+    ids = torch.tensor(time_ids).to(vae.device)
+    return Latents(torch.cat(means), torch.cat(deviations), ids, pairs)

@@ -51,7 +51,8 @@ class Average:
 
     @torch.no_grad()
     def update(self, step: int) -> None:
-        decay = min(self._decay, (1 + step) / (10 + step))  # So that early weights are soon forgotten.
+        # The first weights are soon forgotten.
+        decay = min(self._decay, (1 + step) / (10 + step))
         torch._foreach_lerp_(self.values, self._parameters, 1 - decay)
 
     @torch.no_grad()

@@ -12,9 +12,9 @@ from run import Run, Schedule, step_generator
 from subjects import PAIRS
 from torch import nn
 
-_BATCH = 48
+_BATCH = 32
 _SCHEDULE = Schedule(
-    steps=10000, learning_rate=1.5e-3, warm_up=200, ema_decay=0.999, weight_decay=1e-3
+    steps=18000, learning_rate=1.5e-3, warm_up=300, ema_decay=0.999, weight_decay=1e-3
 )
 # Captions are dropped to the zeros that stand for an absent negative prompt, or to an empty one.
 _ZEROED_SHARE = 0.08

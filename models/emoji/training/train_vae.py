@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from diffusers import AutoencoderKL
 from networks import make_vae, silence_residual_branches
-from samples import draw_vae_batch
 from run import Run, Schedule, step_generator
+from samples import draw_vae_batch
 
 _BATCH = 8
 _SCHEDULE = Schedule(
@@ -28,7 +28,8 @@ def _loss(vae: AutoencoderKL, pixels: torch.Tensor) -> torch.Tensor:
         posterior = vae.encode(pixels).latent_dist
         decoded = vae.decode(posterior.sample()).sample
     off = decoded.float() - pixels
-    loss = off.abs().mean() + off.square().mean() + _KL_WEIGHT * posterior.kl().mean() / posterior.mean[0].numel()
+    kl_per_value = posterior.kl().mean() / posterior.mean[0].numel()
+    loss = off.abs().mean() + off.square().mean() + _KL_WEIGHT * kl_per_value
     for difference in _edges(off):
         loss = loss + _EDGE_WEIGHT * difference.abs().mean() / 2
     return loss
