@@ -50,6 +50,7 @@ void MakeBatch(ImageGenerator& generator, const std::vector<ImageRequest>& reque
 }
 
 nlohmann::json Measure(ImageGenerator& generator, int most_rows, int rounds) {
+  int prompts = 0;  // A prompt is encoded once only, so that each has to be another.
   nlohmann::json calls = nlohmann::json::array();
   const ModelInfo& model = generator.info();
   for (const int quarters : {4, 3, 2}) {
@@ -59,12 +60,13 @@ nlohmann::json Measure(ImageGenerator& generator, int most_rows, int rounds) {
     const int height = side(model.default_size.height), width = side(model.default_size.width);
     std::vector<Seconds> by_rows(static_cast<size_t>(most_rows));
     for (int round = 0; round < rounds; ++round) {  // Interleaved, for the machine is shared.
-      std::vector<ImageRequest> requests;
-      for (Seconds& seconds : by_rows) {
-        const auto number = static_cast<int>(requests.size());
-        requests.push_back(MakeRequest("a red apple, number " + std::to_string(number),
-                                       {height, width}, kSteps, kGuidance, number));
-        MakeBatch(generator, requests, seconds);
+      for (size_t rows = 1; rows <= by_rows.size(); ++rows) {
+        std::vector<ImageRequest> requests;
+        for (size_t row = 0; row < rows; ++row) {
+          requests.push_back(MakeRequest("a red apple, number " + std::to_string(++prompts),
+                                         {height, width}, kSteps, kGuidance, prompts));
+        }
+        MakeBatch(generator, requests, by_rows[rows - 1]);
       }
     }
     for (int rows = 1; rows <= most_rows; ++rows) {

@@ -56,13 +56,14 @@ nlohmann::json Make(ImageGenerator& generator, const std::vector<ImageRequest>& 
           {"images", images.size()}};
 }
 
-nlohmann::json Answer(ImageGenerator& generator, const Command& command) {
+// `prompts`: how many were asked for so far. A prompt is encoded once only, so each is another.
+nlohmann::json Answer(ImageGenerator& generator, const Command& command, int& prompts) {
   const ImageSize size =
       command.side > 0 ? ImageSize{command.side, command.side} : generator.info().default_size;
   std::vector<ImageRequest> requests;
   for (int i = 0; i < command.images; ++i) {
-    requests.push_back(
-        MakeRequest("picture " + std::to_string(i), size, command.steps, kGuidance, i));
+    requests.push_back(MakeRequest("picture " + std::to_string(++prompts), size, command.steps,
+                                   kGuidance, prompts));
   }
   nlohmann::json answer;
   const int64_t peak = generator.PeakBytesOf([&] { answer = Make(generator, requests); });
@@ -72,8 +73,9 @@ nlohmann::json Answer(ImageGenerator& generator, const Command& command) {
 
 int Run(const std::string& checkpoint, const std::string& device, const std::string& dtype,
         int padded_rows) {
-  const std::map<std::string, Dtype> dtypes = {
-      {"float32", Dtype::kFloat32}, {"float16", Dtype::kFloat16}, {"bfloat16", Dtype::kBfloat16}};
+  const std::map<std::string, Dtype> dtypes = {{"float32", Dtype::kFloat32},
+                                               {"float16", Dtype::kFloat16},
+                                               {"bfloat16", Dtype::kBfloat16}};
   SdxlOptions options{.dtype = dtypes.at(dtype), .padded_rows = padded_rows};
   if (device != "cpu") options.gpu = 0;
   const absl::Time begin = absl::Now();
@@ -85,8 +87,9 @@ int Run(const std::string& checkpoint, const std::string& device, const std::str
                               {"vae_dtype", model.vae_dtype}}
             << std::endl;
   Command command;
+  int prompts = 0;
   while (std::cin >> command.images >> command.side >> command.steps) {
-    std::cout << Answer(*generator, command) << std::endl;
+    std::cout << Answer(*generator, command, prompts) << std::endl;
   }
   return 0;
 }

@@ -2,9 +2,7 @@
 
 #include <ATen/ATen.h>
 
-#include <map>
 #include <string>
-#include <utility>
 
 namespace darkroom {
 namespace {
@@ -28,54 +26,27 @@ at::Tensor TimeIds(const MicroConditioning& c, at::Device device) {
       .to(device);
 }
 
-// Distinct prompts, by their place in the order of their first mention.
-class PromptSet {
- public:
-  size_t Add(const PromptTexts& texts) {
-    const auto [place, is_new] = places_.emplace(texts, texts_.size());
-    if (is_new) texts_.push_back(texts);
-    return place->second;
-  }
-  std::span<const PromptTexts> texts() const { return texts_; }
-
- private:
-  std::map<PromptTexts, size_t> places_;
-  std::vector<PromptTexts> texts_;
-};
-
-std::vector<PromptEmbedding> EncodeOneByOne(const PromptEncoder& encoder,
-                                            std::span<const PromptTexts> prompts) {
-  std::vector<PromptEmbedding> encoded;
-  for (const PromptTexts& prompt : prompts) {
-    encoded.push_back(encoder.Encode({&prompt, 1}).front());
-  }
-  return encoded;
-}
-
 }  // namespace
 
-std::vector<Conditions> MakeConditions(const PromptEncoder& encoder, bool one_by_one,
-                                       bool zeros_for_absent_negative,
+std::vector<Conditions> MakeConditions(PromptCache& prompts, bool zeros_for_absent_negative,
                                        std::span<const ImageRequest* const> requests) {
   const auto takes_zeros = [&](const ImageRequest& request) {
     return !request.negative_prompt && zeros_for_absent_negative;
   };
-  PromptSet prompts;
+  std::vector<PromptTexts> texts;  // Every request's, and then its negative one's.
   for (const ImageRequest* request : requests) {
-    prompts.Add(PositiveTexts(*request));
-    if (IsGuided(*request) && !takes_zeros(*request)) prompts.Add(NegativeTexts(*request));
+    texts.push_back(PositiveTexts(*request));
+    if (IsGuided(*request) && !takes_zeros(*request)) texts.push_back(NegativeTexts(*request));
   }
-  const std::vector<PromptEmbedding> encoded =
-      one_by_one ? EncodeOneByOne(encoder, prompts.texts()) : encoder.Encode(prompts.texts());
+  const std::vector<PromptEmbedding> encoded = prompts.Encode(texts);
+  auto next = encoded.begin();
   std::vector<Conditions> conditions;
   for (const ImageRequest* request : requests) {
     Conditions& c = conditions.emplace_back();
-    c.positive = {encoded[prompts.Add(PositiveTexts(*request))],
-                  TimeIds(request->conditioning, encoder.device())};
+    c.positive = {*next++, TimeIds(request->conditioning, prompts.device())};
     if (!IsGuided(*request)) continue;
-    c.negative = {
-        takes_zeros(*request) ? encoder.Zeros() : encoded[prompts.Add(NegativeTexts(*request))],
-        TimeIds(request->negative_conditioning, encoder.device())};
+    c.negative = {takes_zeros(*request) ? prompts.zeros() : *next++,
+                  TimeIds(request->negative_conditioning, prompts.device())};
   }
   return conditions;
 }

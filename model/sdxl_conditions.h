@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "model/image_generator.h"
-#include "model/text/prompt_encoder.h"
+#include "model/text/prompt_cache.h"
 
 namespace darkroom {
 
@@ -28,12 +28,10 @@ struct Conditions {
   }
 };
 
-// The conditions of each request, in order; every distinct prompt is encoded once
-// (StableDiffusionXLPipeline.encode_prompt and _get_add_time_ids). A request without a negative
-// prompt has zeros for its embedding where the checkpoint wants that. `one_by_one`: every prompt
-// goes through the encoders alone, so that its embedding has the same bits whatever the others are.
-std::vector<Conditions> MakeConditions(const PromptEncoder& encoder, bool one_by_one,
-                                       bool zeros_for_absent_negative,
+// The conditions of each request, in order (StableDiffusionXLPipeline.encode_prompt and
+// _get_add_time_ids). A request without a negative prompt has zeros for its embedding where the
+// checkpoint wants that.
+std::vector<Conditions> MakeConditions(PromptCache& prompts, bool zeros_for_absent_negative,
                                        std::span<const ImageRequest* const> requests);
 
 }  // namespace darkroom

@@ -100,6 +100,7 @@ class SdxlPipeline final : public ImageGenerator {
   SdxlPipeline(SdxlCheckpoint checkpoint, int padded_rows)
       : checkpoint_(std::move(checkpoint)),
         preview_(checkpoint_.exact_vae ? *checkpoint_.exact_vae : checkpoint_.vae),
+        prompts_(checkpoint_.prompts, /*one_by_one=*/padded_rows > 0),
         runner_(checkpoint_.unet),
         padded_rows_(static_cast<size_t>(padded_rows)) {
     const int factor = static_cast<int>(checkpoint_.vae.config().factor());
@@ -180,9 +181,9 @@ class SdxlPipeline final : public ImageGenerator {
   }
 
   absl::StatusOr<std::vector<std::unique_ptr<ImageInProgress>>> StartRows(
-      std::span<const ImageRequest* const> requests) const {
-    std::vector<Conditions> conditions = MakeConditions(
-        checkpoint_.prompts, is_padded(), checkpoint_.zeros_for_absent_negative, requests);
+      std::span<const ImageRequest* const> requests) {
+    std::vector<Conditions> conditions =
+        MakeConditions(prompts_, checkpoint_.zeros_for_absent_negative, requests);
     const std::vector<at::Tensor> encoded = EncodeInitImages(checkpoint_.vae, requests);
     std::vector<std::unique_ptr<ImageInProgress>> rows;
     for (size_t i = 0; i < requests.size(); ++i) {
@@ -304,6 +305,7 @@ class SdxlPipeline final : public ImageGenerator {
 
   SdxlCheckpoint checkpoint_;
   LatentPreview preview_;
+  PromptCache prompts_;
   UNetRunner runner_;
   size_t padded_rows_;  // As SdxlOptions has it.
   ModelInfo info_;

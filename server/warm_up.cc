@@ -41,8 +41,8 @@ class WarmUpRun {
   absl::Status MakeBatch(int rows) {
     std::vector<ImageRequest> batch(static_cast<size_t>(rows), request_);
     std::vector<const ImageRequest*> requests;
-    for (ImageRequest& request : batch) {  // Equal prompts would be encoded once.
-      request.prompt += absl::StrCat(" ", requests.size());
+    for (ImageRequest& request : batch) {  // A prompt is encoded once only.
+      absl::StrAppend(&request.prompt, " ", ++prompts_);
       requests.push_back(&request);
     }
     std::vector<std::unique_ptr<ImageInProgress>> started;
@@ -102,6 +102,7 @@ class WarmUpRun {
   ImageGenerator& generator_;
   Clock& clock_;
   const ImageRequest request_;
+  int prompts_ = 0;  // That were asked for.
   BatchKey key_;
   DeviceProfile profile_;
 };
