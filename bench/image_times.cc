@@ -75,7 +75,8 @@ int Run(const std::string& checkpoint, const std::string& device, const std::str
         int padded_rows) {
   const std::map<std::string, Dtype> dtypes = {{"float32", Dtype::kFloat32},
                                                {"float16", Dtype::kFloat16},
-                                               {"bfloat16", Dtype::kBfloat16}};
+                                               {"bfloat16", Dtype::kBfloat16},
+                                               {"float8", Dtype::kFloat8}};
   SdxlOptions options{.dtype = dtypes.at(dtype), .padded_rows = padded_rows};
   if (device != "cpu") options.gpu = 0;
   const absl::Time begin = absl::Now();

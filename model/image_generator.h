@@ -89,8 +89,8 @@ struct ModelInfo {
   // in: SHA-256, 64 hexadecimal digits.
   std::string hash;
   std::string device;     // "cpu", "cuda:0".
-  std::string dtype;      // "float32", "float16" or "bfloat16".
-  std::string vae_dtype;  // Likewise.
+  std::string dtype;      // "float32", "float16", "bfloat16" or "float8".
+  std::string vae_dtype;  // One of the first three.
   std::string libtorch;   // The versions that it runs on; `cuda` is empty on a CPU.
   std::string cuda;
   ImageSize default_size;

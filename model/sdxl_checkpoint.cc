@@ -38,7 +38,8 @@ absl::StatusOr<ModelIndex> ReadModelIndex(const std::string& folder) {
 
 at::ScalarType ToScalarType(Dtype dtype) {
   switch (dtype) {
-    case Dtype::kFloat16: return at::kHalf;
+    case Dtype::kFloat16:
+    case Dtype::kFloat8: return at::kHalf;
     case Dtype::kBfloat16: return at::kBFloat16;
     default: return at::kFloat;
   }
@@ -85,13 +86,15 @@ absl::StatusOr<SdxlCheckpoint> SdxlCheckpoint::Load(const std::string& folder, a
   if (!scheduler.ok()) return scheduler.status();
   absl::StatusOr<PromptEncoder> prompts = PromptEncoder::Load(folder, placement(dtype));
   if (!prompts.ok()) return prompts.status();
-  absl::StatusOr<UNet> unet = UNet::Load(folder + "/unet", placement(dtype));
+  absl::StatusOr<UNet> unet =
+      UNet::Load(folder + "/unet", placement(dtype), dtype == Dtype::kFloat8);
   if (!unet.ok()) return unet.status();
   const std::string vae_folder = folder + "/vae";
   absl::StatusOr<VaeConfig> vae_config = VaeConfig::Read(vae_folder + "/config.json");
   if (!vae_config.ok()) return vae_config.status();
-  const Dtype vae_or_default =
-      vae_dtype.value_or(vae_config->force_upcast ? Dtype::kFloat32 : dtype);
+  const Dtype vae_or_default = vae_dtype.value_or(vae_config->force_upcast  ? Dtype::kFloat32
+                                                  : dtype == Dtype::kFloat8 ? Dtype::kFloat16
+                                                                            : dtype);
   absl::StatusOr<Vae> vae = Vae::Load(vae_folder, *vae_config, placement(vae_or_default));
   if (!vae.ok()) return vae.status();
   std::optional<Vae> exact_vae;

@@ -21,8 +21,10 @@ constexpr int64_t kMiB = 1 << 20;
 constexpr absl::Duration kLongest = absl::Hours(24 * 24);
 constexpr absl::Duration kNone = absl::ZeroDuration();
 
-const std::map<std::string, Dtype> kDtypes = {
-    {"float32", Dtype::kFloat32}, {"float16", Dtype::kFloat16}, {"bfloat16", Dtype::kBfloat16}};
+const std::map<std::string, Dtype> kDtypes = {{"float32", Dtype::kFloat32},
+                                              {"float16", Dtype::kFloat16},
+                                              {"bfloat16", Dtype::kBfloat16},
+                                              {"float8", Dtype::kFloat8}};
 const std::map<std::string, LogLevel> kLevels = {{"debug", LogLevel::kDebug},
                                                  {"info", LogLevel::kInfo},
                                                  {"warning", LogLevel::kWarning},
@@ -75,7 +77,7 @@ class OptionsParser {
                    "Where to serve health in plaintext, for probes", "none"});
     settings_.Add({"device", &options_.devices, Device(),
                    "Where to compute, as in cuda:1; repeatable, a worker for each"});
-    settings_.Add({"dtype", &dtype_, OneOf({"float32", "float16", "bfloat16"}),
+    settings_.Add({"dtype", &dtype_, OneOf({"float32", "float16", "bfloat16", "float8"}),
                    "Precision of the networks", "float16 on GPUs, float32 on CPUs"});
     settings_.Add({"vae-dtype", &vae_dtype_, OneOf({"float32", "float16", "bfloat16"}),
                    "Precision of the VAE",

@@ -30,6 +30,7 @@ STAGES = (
     "checkpoint",
     "contenders",
     "curve",
+    "float8",
     "exact_bits",
     "shapes",
     "service",

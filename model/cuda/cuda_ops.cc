@@ -6,6 +6,7 @@
 
 #include "model/cuda/kernels/launch.h"
 #include "model/cuda/recorded_graph.h"
+#include "model/unet/token_linear.h"
 
 namespace darkroom {
 namespace {
@@ -103,6 +104,22 @@ at::Tensor Geglu(const at::Tensor& x) {
   return y;
 }
 
+void RoundRowsToFloat8(const at::Tensor& rows, at::Tensor& values, at::Tensor& scales) {
+  const at::Tensor input = rows.contiguous();
+  values = at::empty(input.sizes(), input.options().dtype(at::kFloat8_e4m3fn));
+  scales = at::empty({input.size(0), 1}, input.options().dtype(at::kFloat));
+  cuda::LaunchRoundToFloat8(ElementOf(input),
+                            {.x = input.const_data_ptr(),
+                             .y = values.mutable_data_ptr(),
+                             .scales = scales.mutable_data_ptr<float>(),
+                             .rows = input.size(0),
+                             .width = Narrow(input.size(1)),
+                             .largest = Float8Rows::kLargest,
+                             .least_magnitude = Float8Rows::kLeastMagnitude},
+                            StreamOf(input));
+  C10_CUDA_KERNEL_LAUNCH_CHECK();
+}
+
 at::Tensor PackBytes(const at::Tensor& pixels) {
   const at::Tensor input = pixels.permute({1, 2, 0}).contiguous();
   at::Tensor y = at::empty(input.sizes(), input.options().dtype(at::kByte));
@@ -119,6 +136,7 @@ extern "C" const darkroom::CudaOps* DarkroomCudaOps() {
   static constexpr darkroom::CudaOps kOps{.group_norm = &darkroom::GroupNorm,
                                           .add_layer_norm = &darkroom::AddLayerNorm,
                                           .geglu = &darkroom::Geglu,
+                                          .round_to_float8 = &darkroom::RoundRowsToFloat8,
                                           .pack_bytes = &darkroom::PackBytes,
                                           .record = &darkroom::RecordGraph};
   return &kOps;

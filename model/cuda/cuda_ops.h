@@ -29,6 +29,10 @@ struct CudaOps {
   // The first half times the GELU of the second: [..., 2 * width] -> [..., width].
   at::Tensor (*geglu)(const at::Tensor& x);
 
+  // RoundToFloat8 of model/unet/token_linear.h, into `values` and `scales`. rows: [rows, width],
+  // width a multiple of 8.
+  void (*round_to_float8)(const at::Tensor& rows, at::Tensor& values, at::Tensor& scales);
+
   // Values of -1 to 1 as bytes of 0 to 255: [3, height, width] -> [height, width, 3].
   at::Tensor (*pack_bytes)(const at::Tensor& pixels);
 

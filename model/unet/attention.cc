@@ -20,24 +20,25 @@ at::Tensor TakeQueryKeyValue(int64_t width, const WeightScope& weights) {
 
 }  // namespace
 
-SelfAttention::SelfAttention(int64_t width, int64_t heads, const WeightScope& weights)
+SelfAttention::SelfAttention(int64_t width, int64_t heads, bool float8, const WeightScope& weights)
     : heads_(heads),
-      query_key_value_(TakeQueryKeyValue(width, weights)),
-      out_(weights.Scope("to_out.0"), width, width) {}
+      query_key_value_(TakeQueryKeyValue(width, weights), /*bias=*/{}, float8),
+      out_(weights.Scope("to_out.0"), width, width, float8) {}
 
 at::Tensor SelfAttention::Forward(const at::Tensor& tokens) const {
-  const std::vector<at::Tensor> parts = at::linear(tokens, query_key_value_).chunk(3, -1);
+  const std::vector<at::Tensor> parts = query_key_value_.Forward(tokens).chunk(3, -1);
   return out_.Forward(JoinHeads(at::scaled_dot_product_attention(
       SplitHeads(parts[0], heads_), SplitHeads(parts[1], heads_), SplitHeads(parts[2], heads_))));
 }
 
-CrossAttention::CrossAttention(int64_t width, int64_t context_width, int64_t heads,
+// Of the prompt it takes once for an image: nothing is won there by float8.
+CrossAttention::CrossAttention(int64_t width, int64_t context_width, int64_t heads, bool float8,
                                const WeightScope& weights)
     : heads_(heads),
-      query_(weights.Scope("to_q"), width, width, /*has_bias=*/false),
+      query_(weights.Scope("to_q"), width, width, float8, /*has_bias=*/false),
       key_(weights.Scope("to_k"), context_width, width, /*has_bias=*/false),
       value_(weights.Scope("to_v"), context_width, width, /*has_bias=*/false),
-      out_(weights.Scope("to_out.0"), width, width) {}
+      out_(weights.Scope("to_out.0"), width, width, float8) {}
 
 CrossAttention::Prompt CrossAttention::Prepare(const at::Tensor& context) const {
   return {SplitHeads(key_.Forward(context), heads_), SplitHeads(value_.Forward(context), heads_)};
@@ -48,9 +49,9 @@ at::Tensor CrossAttention::Forward(const at::Tensor& tokens, const Prompt& promp
       SplitHeads(query_.Forward(tokens), heads_), prompt.keys, prompt.values)));
 }
 
-GatedFeedForward::GatedFeedForward(int64_t width, const WeightScope& weights)
-    : widen_(weights.Scope("net.0.proj"), width, 2 * kWidening * width),
-      narrow_(weights.Scope("net.2"), kWidening * width, width) {}
+GatedFeedForward::GatedFeedForward(int64_t width, bool float8, const WeightScope& weights)
+    : widen_(weights.Scope("net.0.proj"), width, 2 * kWidening * width, float8),
+      narrow_(weights.Scope("net.2"), kWidening * width, width, float8) {}
 
 at::Tensor GatedFeedForward::Forward(const at::Tensor& tokens) const {
   return narrow_.Forward(Geglu(widen_.Forward(tokens)));

@@ -9,21 +9,23 @@
 
 #include "model/checkpoint/weights.h"
 #include "model/layers.h"
+#include "model/unet/token_linear.h"
 
 namespace darkroom {
 
 // Multi-head attention of tokens over themselves (diffusers' Attention).
 class SelfAttention {
  public:
-  SelfAttention(int64_t width, int64_t heads, const WeightScope& weights);
+  // `float8`: what TokenLinear takes, here and below.
+  SelfAttention(int64_t width, int64_t heads, bool float8, const WeightScope& weights);
 
   // tokens: [samples, n, width]; the same shape returns.
   at::Tensor Forward(const at::Tensor& tokens) const;
 
  private:
   int64_t heads_;
-  at::Tensor query_key_value_;  // The three weights, one after the other: [3 * width, width].
-  Linear out_;
+  TokenLinear query_key_value_;  // The three, one after the other: [width] -> [3 * width].
+  TokenLinear out_;
 };
 
 // Multi-head attention of tokens over a prompt (diffusers' Attention). What it takes of the prompt
@@ -35,7 +37,8 @@ class CrossAttention {
     at::Tensor keys, values;
   };
 
-  CrossAttention(int64_t width, int64_t context_width, int64_t heads, const WeightScope& weights);
+  CrossAttention(int64_t width, int64_t context_width, int64_t heads, bool float8,
+                 const WeightScope& weights);
 
   // context: [samples, length, context_width].
   Prompt Prepare(const at::Tensor& context) const;
@@ -45,7 +48,9 @@ class CrossAttention {
 
  private:
   int64_t heads_;
-  Linear query_, key_, value_, out_;
+  TokenLinear query_;
+  Linear key_, value_;
+  TokenLinear out_;
 };
 
 // Hands out what was prepared for each cross-attention of a network, in the order of the layers;
@@ -65,13 +70,13 @@ class PreparedPrompts {
 // Widens, gates by GELU, narrows (diffusers' FeedForward with GEGLU; arXiv 2002.05202).
 class GatedFeedForward {
  public:
-  GatedFeedForward(int64_t width, const WeightScope& weights);
+  GatedFeedForward(int64_t width, bool float8, const WeightScope& weights);
 
   // tokens: [samples, n, width]; the same shape returns.
   at::Tensor Forward(const at::Tensor& tokens) const;
 
  private:
-  Linear widen_, narrow_;
+  TokenLinear widen_, narrow_;
 };
 
 }  // namespace darkroom

@@ -24,9 +24,9 @@ Transformer::Layer::Layer(const Shape& shape, const WeightScope& weights)
     : norm1_(weights.Scope("norm1"), shape.width, kLayerNormEpsilon),
       norm2_(weights.Scope("norm2"), shape.width, kLayerNormEpsilon),
       norm3_(weights.Scope("norm3"), shape.width, kLayerNormEpsilon),
-      self_(shape.width, shape.heads, weights.Scope("attn1")),
-      cross_(shape.width, shape.context_width, shape.heads, weights.Scope("attn2")),
-      feed_forward_(shape.width, weights.Scope("ff")) {}
+      self_(shape.width, shape.heads, shape.float8, weights.Scope("attn1")),
+      cross_(shape.width, shape.context_width, shape.heads, shape.float8, weights.Scope("attn2")),
+      feed_forward_(shape.width, shape.float8, weights.Scope("ff")) {}
 
 at::Tensor Transformer::Layer::Forward(at::Tensor tokens,
                                        const CrossAttention::Prompt& prompt) const {
@@ -41,8 +41,8 @@ Transformer::Transformer(const Shape& shape, const WeightScope& weights)
   const WeightScope in = weights.Scope("proj_in");
   const WeightScope out = weights.Scope("proj_out");
   if (shape.linear_projection) {
-    linear_in_.emplace(in, shape.width, shape.width);
-    linear_out_.emplace(out, shape.width, shape.width);
+    linear_in_.emplace(in, shape.width, shape.width, shape.float8);
+    linear_out_.emplace(out, shape.width, shape.width, shape.float8);
   } else {
     conv_in_.emplace(in, shape.width, shape.width, kConv1x1);
     conv_out_.emplace(out, shape.width, shape.width, kConv1x1);

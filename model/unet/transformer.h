@@ -22,6 +22,7 @@ class Transformer {
     int64_t heads = 1;
     int64_t layers = 1;
     int64_t groups = 32;
+    bool float8 = false;             // Of TokenLinear.
     bool linear_projection = false;  // Channels are projected as tokens, else by a 1x1 convolution.
   };
   Transformer(const Shape& shape, const WeightScope& weights);
@@ -51,7 +52,7 @@ class Transformer {
   };
 
   GroupNorm norm_;
-  std::optional<Linear> linear_in_, linear_out_;
+  std::optional<TokenLinear> linear_in_, linear_out_;
   std::optional<Conv2d> conv_in_, conv_out_;
   std::vector<Layer> layers_;
 };

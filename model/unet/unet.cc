@@ -34,9 +34,11 @@ UNet::UNet(const UNetConfig& config, const WeightScope& weights)
   }
 }
 
-absl::StatusOr<UNet> UNet::Load(const std::string& folder, const at::TensorOptions& placement) {
+absl::StatusOr<UNet> UNet::Load(const std::string& folder, const at::TensorOptions& placement,
+                                bool float8) {
   absl::StatusOr<UNetConfig> config = UNetConfig::Read(folder + "/config.json");
   if (!config.ok()) return config.status();
+  config->float8 = float8;
   absl::StatusOr<Weights> weights = Weights::Open(folder, "diffusion_pytorch_model", placement);
   if (!weights.ok()) return weights.status();
   UNet unet(*config, weights->Root());

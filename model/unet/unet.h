@@ -42,8 +42,9 @@ class UNet {
 
   UNet(const UNetConfig& config, const WeightScope& weights);
 
-  // Reads config.json and weights of a folder.
-  static absl::StatusOr<UNet> Load(const std::string& folder, const at::TensorOptions& placement);
+  // Reads config.json and weights of a folder. `float8`: see TokenLinear.
+  static absl::StatusOr<UNet> Load(const std::string& folder, const at::TensorOptions& placement,
+                                   bool float8 = false);
 
   // What the layers take of prompt embeddings, [samples, length, context_width], at every step.
   std::vector<CrossAttention::Prompt> Prepare(const at::Tensor& context) const;

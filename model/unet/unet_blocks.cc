@@ -23,6 +23,7 @@ Transformer::Shape TransformerShape(const UNetConfig& config, size_t level, int6
           .heads = config.heads[level],
           .layers = layers,
           .groups = config.groups,
+          .float8 = config.float8,
           .linear_projection = config.linear_projection};
 }
 

@@ -29,6 +29,7 @@ struct UNetConfig {
   int64_t time_id_width = 256;       // addition_time_embed_dim
   int64_t added_width = 0;           // projection_class_embeddings_input_dim
   int64_t time_embedding_width = 0;  // Four times the first level's channels.
+  bool float8 = false;               // Of TokenLinear; not in the file.
 
   // INVALID_ARGUMENT naming everything that is not supported.
   static absl::StatusOr<UNetConfig> Read(const std::string& path);

@@ -64,7 +64,7 @@ const std::vector<std::string>& DrawnNames() {
 // A setting's value in TOML.
 std::string DrawValue(const std::string& name, SeededRandom& random) {
   static const std::map<std::string, std::vector<std::string>> choices = {
-      {"dtype", {"float32", "float16", "bfloat16"}},
+      {"dtype", {"float32", "float16", "bfloat16", "float8"}},
       {"vae-dtype", {"float32", "float16", "bfloat16"}},
       {"generator-device", {"cpu", "cuda"}},
       {"batching", {"static", "continuous"}},

@@ -1,5 +1,6 @@
 #include "model/cuda/kernels/launch.h"
 
+#include "model/cuda/kernels/float8.cuh"
 #include "model/cuda/kernels/group_norm.cuh"
 #include "model/cuda/kernels/layer_norm.cuh"
 #include "model/cuda/kernels/pointwise.cuh"
@@ -91,6 +92,16 @@ void LaunchGeglu(Element element, const void* x, void* y, long tokens, int width
     const unsigned blocks = BlocksFor(tokens * (width / kVector), kPointwiseThreads);
     Geglu<T><<<blocks, kPointwiseThreads, 0, stream>>>(static_cast<const T*>(x),
                                                        static_cast<T*>(y), tokens, width);
+  });
+}
+
+void LaunchRoundToFloat8(Element element, const Float8Launch& l, cudaStream_t stream) {
+  WithType(element, [&](auto* type) {
+    using T = std::remove_pointer_t<decltype(type)>;
+    const unsigned blocks = BlocksFor(l.rows, kFloat8Threads / kWarp);
+    RoundToFloat8<T><<<blocks, kFloat8Threads, 0, stream>>>(
+        {static_cast<const T*>(l.x), static_cast<__nv_fp8_storage_t*>(l.y), l.scales, l.rows,
+         l.width, l.largest, l.least_magnitude});
   });
 }
 

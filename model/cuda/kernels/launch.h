@@ -47,6 +47,17 @@ bool HasGeglu(int width);
 void LaunchGeglu(Element element, const void* x, void* y, long tokens, int width,
                  cudaStream_t stream);
 
+// What RoundToFloat8 of model/unet/token_linear.h does, for rows of a multiple of 8 values.
+struct Float8Launch {
+  const void* x;  // [rows, width]
+  void* y;        // Likewise, float8.
+  float* scales;  // [rows]
+  long rows;
+  int width;
+  float largest, least_magnitude;
+};
+void LaunchRoundToFloat8(Element element, const Float8Launch& launch, cudaStream_t stream);
+
 void LaunchPackBytes(Element element, const void* x, uint8_t* y, long values, cudaStream_t stream);
 
 }  // namespace darkroom::cuda

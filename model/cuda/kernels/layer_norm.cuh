@@ -2,6 +2,7 @@
 #define DARKROOM_MODEL_CUDA_KERNELS_LAYER_NORM_CUH_
 
 #include "model/cuda/kernels/vector8.cuh"
+#include "model/cuda/kernels/warp.cuh"
 
 // Layer norm, as torch.nn.LayerNorm defines it, of a residual stream to which the last layer's result
 // is added on the way: sum = x + delta, y = norm(sum). A warp takes a token.
@@ -21,18 +22,9 @@ struct LayerNormTask {
   float epsilon = 0;
 };
 
-inline constexpr int kWarp = 32;
 inline constexpr int kLayerNormThreads = 128;
 inline constexpr int kVectorsPerThread = 8;
 inline constexpr int kMaxLayerNormChannels = kWarp * kVectorsPerThread * kVector;
-
-// The sum over a warp's threads, in each of them, in an order that is always the same.
-__device__ inline float WarpSum(float value) {
-  for (int offset = kWarp / 2; offset > 0; offset /= 2) {
-    value += __shfl_xor_sync(0xffffffffu, value, offset);
-  }
-  return value;
-}
 
 // Blocks: (tokens / warps in a block, rounded up) of kLayerNormThreads threads.
 template <typename T>

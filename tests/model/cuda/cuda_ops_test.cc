@@ -13,6 +13,7 @@
 
 #include "model/cuda_module.h"
 #include "model/gpu.h"
+#include "model/unet/token_linear.h"
 #include "model/unet/unet_runner.h"
 #include "tests/support/seeded_random.h"
 #include "tests/support/status_matchers.h"
@@ -111,6 +112,24 @@ TEST_P(CudaOpsTest, GegluIsTorchs) {
     const std::vector<at::Tensor> halves = x.to(at::kDouble).chunk(2, -1);
     ExpectClose(GetCudaOps().geglu(x), halves[0] * at::gelu(halves[1]));
   }
+}
+
+TEST_P(CudaOpsTest, Float8RowsAreThoseOfTheCpu) {
+  for (const int64_t width : {32, 640, 5120}) {
+    const at::Tensor rows = Draw({77, width}, 3);
+    const Float8Rows made = RoundToFloat8(rows), wanted = RoundToFloat8(rows.cpu());
+    EXPECT_TRUE(at::equal(made.scales.cpu(), wanted.scales));
+    EXPECT_TRUE(at::equal(made.values.cpu().to(at::kFloat), wanted.values.to(at::kFloat)));
+  }
+}
+
+TEST_P(CudaOpsTest, ProductsInFloat8AreThoseOfTheCpu) {
+  if (GetParam() == at::kFloat) return;  // The network has halves there.
+  const at::Tensor x = Draw({2, 300, 640}), weight = Draw({1280, 640}), bias = Draw({1280});
+  const at::Tensor made = TokenLinear(weight, bias, /*float8=*/true).Forward(x).cpu();
+  const at::Tensor wanted = TokenLinear(weight.cpu(), bias.cpu(), /*float8=*/true).Forward(x.cpu());
+  // Sums are of 640 products about 1 large, in another order.
+  EXPECT_TRUE(at::allclose(made.to(at::kFloat), wanted.to(at::kFloat), 2e-2, 0.5));
 }
 
 TEST_P(CudaOpsTest, PackedBytesAreTorchs) {

@@ -9,10 +9,12 @@
 #include <utility>
 #include <vector>
 
+#include "model/unet/token_linear.h"
 #include "tests/support/cuda_on_cpu.h"  // Before the kernels.
 #include "tests/support/seeded_random.h"
 
 // clang-format off
+#include "model/cuda/kernels/float8.cuh"
 #include "model/cuda/kernels/group_norm.cuh"
 #include "model/cuda/kernels/layer_norm.cuh"
 #include "model/cuda/kernels/pointwise.cuh"
@@ -177,6 +179,30 @@ TYPED_TEST(KernelsTest, GegluIsTorchs) {
            });
     const std::vector<at::Tensor> halves = x.to(at::kDouble).chunk(2, -1);
     this->ExpectClose(y, halves[0] * at::gelu(halves[1]));
+  }
+}
+
+TYPED_TEST(KernelsTest, Float8IsTorchs) {
+  at::manual_seed(this->random_.Bits());
+  for (const int64_t width : {8, 96, 640}) {
+    const auto rows = static_cast<int64_t>(this->random_.Between(1, 9));
+    at::Tensor x = this->Draw({rows, width}) * at::exp(this->Draw({rows, 1}, 3));
+    x[0].zero_();
+    at::Tensor y = at::empty({rows, width}, at::kFloat8_e4m3fn);
+    at::Tensor scales = at::empty({rows, 1}, at::kFloat);
+    const Float8Task<TypeParam> task{.x = Data<TypeParam>(x),
+                                     .y = MutableData<__nv_fp8_storage_t>(y),
+                                     .scales = MutableData<float>(scales),
+                                     .rows = rows,
+                                     .width = static_cast<int>(width),
+                                     .largest = Float8Rows::kLargest,
+                                     .least_magnitude = Float8Rows::kLeastMagnitude};
+    constexpr unsigned kRowsOfBlock = kFloat8Threads / kWarp;
+    Launch({(static_cast<unsigned>(rows) + kRowsOfBlock - 1) / kRowsOfBlock}, kFloat8Threads,
+           [&] { RoundToFloat8(task); });
+    const Float8Rows expected = darkroom::RoundToFloat8(x);
+    EXPECT_TRUE(at::equal(scales, expected.scales));
+    EXPECT_TRUE(at::equal(y.to(at::kFloat), expected.values.to(at::kFloat)));
   }
 }
 

@@ -1,0 +1,62 @@
+"""What float8 gains over float16 and what it costs: rates in turns, and pictures of the embedded
+model."""
+
+import random
+import statistics
+
+import numpy as np
+from ours import Ours
+from setting import EMBEDDED, Setting
+
+from live_server import LiveServer
+from pictures import pixels_of, raw_request
+
+_SEED = 4
+_PICTURES = 32
+_DTYPES = ("float16", "float8")
+
+
+def _seconds_in_turns(setting: Setting, images: int) -> dict:
+    seconds = {dtype: [] for dtype in _DTYPES}
+    with Ours(setting, "float16") as half, Ours(setting, "float8") as float8:
+        for repeat in range(setting.repeats + 1):
+            for dtype, ours in zip(_DTYPES, (half, float8), strict=True):
+                made = ours.make(images, setting.large)
+                if repeat > 0:  # Plans, graphs and memory are new at first.
+                    seconds[dtype].append(made["seconds"])
+    medians = {dtype: statistics.median(times) for dtype, times in seconds.items()}
+    gain = medians["float16"] / medians["float8"]
+    comparison = {
+        "images": images,
+        "seconds": medians,
+        "gain": gain,
+        "rate": images / medians["float8"],
+    }
+    print(comparison, flush=True)
+    return comparison
+
+
+def _pictures(setting: Setting, dtype: str) -> list[np.ndarray]:
+    rng = random.Random(_SEED)
+    subjects, colours = ("fox", "owl", "pizza", "penguin"), ("blue", "pink", "white", "green")
+    with LiveServer("--device", setting.device, "--dtype", dtype, model=EMBEDDED) as server:
+        pictures = []
+        for _ in range(_PICTURES):
+            prompt = f"a {rng.choice(subjects)} on a {rng.choice(colours)} background"
+            request = raw_request(prompt=prompt, seed=rng.getrandbits(63))
+            reply = server.stub.GenerateImages(request, timeout=300)
+            pictures.append(pixels_of(reply.images[0]).astype(float))
+    return pictures
+
+
+def run(setting: Setting) -> dict:
+    errors = [
+        np.mean((one - other) ** 2)
+        for one, other in zip(*(_pictures(setting, dtype) for dtype in _DTYPES), strict=True)
+    ]
+    psnr = 10 * np.log10(255**2 / np.maximum(errors, 1e-9))
+    eight = 8 if setting.is_gpu else 2
+    return {
+        "psnr_db": {"median": float(np.median(psnr)), "worst": float(psnr.min())},
+        "rates": [_seconds_in_turns(setting, images) for images in (eight, 1)],
+    }

@@ -1,0 +1,52 @@
+"""float8: near enough to float16 that an image shows the same.
+
+Prompts and seeds are drawn; set DARKROOM_TEST_SEED to the printed seed to draw them again.
+"""
+
+import os
+import random
+
+import numpy as np
+import pytest
+
+from live_server import LiveServer
+from pictures import pixels_of, raw_request
+
+pytestmark = pytest.mark.timeout(300)
+
+SEED = int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrandbits(32))
+IMAGES = 24
+SUBJECTS = ("fox", "penguin", "red apple", "pizza", "strawberry", "owl")
+COLOURS = ("blue", "green", "white", "yellow", "pink")
+
+
+def draw_requests():
+    print(f"DARKROOM_TEST_SEED={SEED}")
+    rng = random.Random(SEED)
+    for _ in range(IMAGES):
+        prompt = f"a {rng.choice(SUBJECTS)} on a {rng.choice(COLOURS)} background"
+        yield raw_request(prompt=prompt, seed=rng.getrandbits(63))
+
+
+def images_of(dtype, requests):
+    with LiveServer("--dtype", dtype) as server:
+        replies = [server.stub.GenerateImages(request, timeout=60) for request in requests]
+    assert {reply.stats.dtype for reply in replies} == {dtype}
+    return [pixels_of(reply.images[0]).astype(float) for reply in replies]
+
+
+def test_images_of_float8_are_near_those_of_float16():
+    requests = list(draw_requests())
+    images = {dtype: images_of(dtype, requests) for dtype in ("float16", "float8")}
+    errors = [
+        np.mean((one - other) ** 2)
+        for one, other in zip(images["float8"], images["float16"], strict=True)
+    ]
+    psnr = 10 * np.log10(255**2 / np.maximum(errors, 1e-9))
+    print(f"PSNR in dB: median {np.median(psnr):.1f}, worst {psnr.min():.1f}")
+    assert max(errors) > 0, "nothing was rounded"
+    assert np.median(psnr) >= 20
+    # Not another picture: nearer to its own than to any other.
+    for place, image in enumerate(images["float8"]):
+        distances = [np.mean((image - other) ** 2) for other in images["float16"]]
+        assert int(np.argmin(distances)) == place, requests[place]
