@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help build cuda gpu-check demo test tsan bench bench-mixed bench-scrapes simulate parity parity-full \
-  train-emoji evaluate-emoji lint format install image clean
+  train-emoji evaluate-emoji lint format install install-cuda image clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -88,6 +88,9 @@ format:  ## Bring the code into shape
 
 install: build  ## Copy programs and model below PREFIX, by default /usr/local
 	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
+
+install-cuda: cuda install  ## Copy what the server loads for --device cuda there too, 2 GB
+	@cmake --install build/release --component cuda --prefix $(or $(PREFIX),/usr/local)
 
 image:  ## Build the container image with docker, podman or buildah
 	@deploy/docker/build_image

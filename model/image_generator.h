@@ -96,6 +96,8 @@ struct ModelInfo {
   ImageSize default_size;
   int size_multiple = 8;  // Heights and widths are multiples of this.
   int latent_factor = 8;  // Pixels per latent, in each direction.
+  // The first pass of each size, and of each number of samples, takes much longer than the next.
+  bool warms_by_shape = false;
   int max_clip_skip = 0;
   int max_lcm_steps = 50;
   SchedulerType default_scheduler = SchedulerType::kEuler;

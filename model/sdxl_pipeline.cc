@@ -115,6 +115,7 @@ class SdxlPipeline final : public ImageGenerator {
              .default_size = {side, side},
              .size_multiple = std::max(8, factor),
              .latent_factor = factor,
+             .warms_by_shape = device().is_cuda(),  // UNetRunner records passes there.
              .max_clip_skip = static_cast<int>(checkpoint_.prompts.max_clip_skip()),
              .max_lcm_steps = checkpoint_.scheduler.max_lcm_steps(),
              .default_scheduler = checkpoint_.scheduler.default_type()};

@@ -17,7 +17,9 @@ constexpr int kSamples = 2;    // Of a row with guidance, in a pass.
 constexpr absl::Duration kPatience = absl::Seconds(10);  // With what only teaches.
 
 ImageRequest MakeRequest(const ModelInfo& model) {
-  const int largest = std::max(kMaxSide / model.size_multiple, 1) * model.size_multiple;
+  const int largest = model.warms_by_shape
+                          ? std::max(model.default_size.height, model.default_size.width)
+                          : std::max(kMaxSide / model.size_multiple, 1) * model.size_multiple;
   ImageRequest request{.prompt = "warm-up",
                        .size = {std::min(model.default_size.height, largest),
                                 std::min(model.default_size.width, largest)},
@@ -116,12 +118,18 @@ absl::StatusOr<DeviceProfile> WarmUp(ImageGenerator& generator, const BatchOptio
   if (run.Estimate(1) <= kPatience) {  // The first calls of a process are slower than all others.
     if (absl::Status s = run.MakeBatch(1); !s.ok()) return s;
   }
-  for (int rows = options.max_batch_size; rows > 1 && run.Estimate(rows) <= kPatience; rows /= 2) {
+  int largest = options.max_batch_size;
+  for (; largest > 1 && run.Estimate(largest) <= kPatience; largest /= 2) {
     // Without room for so many, half as many are tried.
-    if (absl::Status s = run.MakeBatch(rows); !absl::IsResourceExhausted(s)) {
+    if (absl::Status s = run.MakeBatch(largest); !absl::IsResourceExhausted(s)) {
       if (!s.ok()) return s;
       break;
     }
+  }
+  // Padded passes have one shape, which they have met by now.
+  const bool meets_more = generator.info().warms_by_shape && options.padded_sizes.empty();
+  for (int rows = 2; meets_more && rows < largest && run.Estimate(rows) <= kPatience; ++rows) {
+    if (absl::Status s = run.MakeBatch(rows); !s.ok()) return s;
   }
   return run.profile();
 }

@@ -45,6 +45,30 @@ def test_libraries_are_the_systems_or_installed_beside_it(prefix):
         assert path.is_relative_to(prefix) or path.is_relative_to("/usr/lib"), path
 
 
+@pytest.fixture(scope="module")
+def prefix_with_cuda(prefix):
+    """`prefix` with what `make install-cuda` adds, in the end: its two gigabytes go with it."""
+    build = program("").parent
+    command = ["cmake", "--install", build, "--prefix", prefix, "--component", "cuda"]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return prefix
+
+
 def test_installed_client_says_what_it_is(prefix):
     shown = subprocess.check_output([prefix / "bin/darkroom", "--version"], text=True)
     assert "darkroom" in shown
+
+
+def test_installed_server_loads_what_it_has_for_gpus(prefix_with_cuda):
+    """All of it: only then does it see which the machine has."""
+    libraries = prefix_with_cuda / "lib/darkroom"
+    shown = subprocess.check_output(["ldd", libraries / "libdarkroom_cuda.so"], text=True)
+    assert "not found" not in shown
+    paths = [pathlib.Path(path).resolve() for path in re.findall(r"=> (/\S+)", shown)]
+    assert {"libtorch_cuda.so", "libcudnn.so.9"} <= {path.name for path in paths}
+    for path in paths:
+        assert path.is_relative_to(prefix_with_cuda) or path.is_relative_to("/usr/lib"), path
+    command = [prefix_with_cuda / "bin/darkroom-server", "--device", "cuda:99"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 3
+    assert re.search("LibTorch finds no GPU on this machine|there is no GPU 99", done.stderr)

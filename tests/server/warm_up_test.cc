@@ -15,6 +15,7 @@ namespace darkroom {
 namespace {
 
 using testing::Contains;
+using testing::Not;
 
 constexpr BatchKey kKey = {1, 1};  // Of the fake's default size.
 constexpr int64_t kBytesOfRow = 1000;
@@ -55,6 +56,7 @@ class WatchedGenerator final : public ImageGenerator {
   int64_t AvailableBytes() const override { return available_; }
   int64_t TotalBytes() const override { return INT64_MAX; }
 
+  void SetWarmsByShape() { info_.warms_by_shape = true; }
   void SetDefaultSize(ImageSize size) { info_.default_size = size; }
   void SetTimes(absl::Duration fixed, absl::Duration of_row) { fixed_ = fixed, of_row_ = of_row; }
   // Calls of more rows find no memory.
@@ -130,6 +132,35 @@ TEST_F(WarmUpTest, OfALargeModelMakesImagesOf256PixelsASide) {
   ASSERT_OK(Run());
   EXPECT_EQ(generator_.requests().front().size.height, 256);
   EXPECT_EQ(generator_.requests().front().size.width, 128);
+}
+
+TEST_F(WarmUpTest, MeetsEveryShapeOfTheModelsSizeWhereThatSpeedsUpTheNext) {
+  generator_.SetDefaultSize({1024, 768});
+  generator_.SetWarmsByShape();
+  ASSERT_OK(Run());
+  for (const ImageRequest& request : generator_.requests()) {
+    EXPECT_EQ(request.size.height, 1024);
+    EXPECT_EQ(request.size.width, 768);
+  }
+  for (int rows = 1; rows <= 8; ++rows) {
+    EXPECT_THAT(generator_.calls(), Contains(absl::StrCat("Finish of ", rows)));
+  }
+}
+
+TEST_F(WarmUpTest, MeetsShapesOnlyUpToTheLargestBatchWithRoom) {
+  generator_.SetWarmsByShape();
+  generator_.SetRoom(5);
+  ASSERT_OK(Run());
+  EXPECT_THAT(generator_.calls(), Contains("Finish of 3"));
+  EXPECT_THAT(generator_.calls(), Contains("Finish of 4"));
+  EXPECT_THAT(generator_.calls(), Not(Contains("Start of 5")));
+}
+
+TEST_F(WarmUpTest, MeetsOneShapeWherePassesArePadded) {
+  generator_.SetWarmsByShape();
+  options_.padded_sizes = {8};
+  ASSERT_OK(Run());
+  EXPECT_THAT(generator_.calls(), Not(Contains("Start of 3")));
 }
 
 TEST_F(WarmUpTest, OnASlowDeviceMakesOneImageAndNoMore) {

@@ -14,8 +14,6 @@ from setting import Setting
 from live_server import LiveServer
 from pictures import raw_request
 
-_SECONDS = 60  # Of each offered load.
-
 
 def _request(setting: Setting, seed: int):
     request = raw_request(prompt=f"picture {seed}", seed=seed, guidance_scale=8.0)
@@ -58,10 +56,11 @@ def _poisson(server: LiveServer, setting: Setting, rate: float) -> dict:
         "format": "raw",
         "size": f"{setting.large.side}x{setting.large.side}",
     }
+    seconds = 60 if setting.is_gpu else 5
     with tempfile.TemporaryDirectory() as folder:
         mix, report = Path(folder) / "mix.json", Path(folder) / "report.json"
         mix.write_text(json.dumps({"kinds": [kind]}))
-        arguments = ("bench", "--mix", mix, "--rate", rate, "--duration", f"{_SECONDS}s")
+        arguments = ("bench", "--mix", mix, "--rate", rate, "--duration", f"{seconds}s")
         done = run_client(server.address, *arguments, "--json", report)
         if done.returncode != 0:
             raise RuntimeError(done.stderr)

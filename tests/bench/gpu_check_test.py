@@ -1,0 +1,66 @@
+"""`make gpu-check` without a GPU: its dry run. That the figures are right is for the GPU to show."""
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from protos import REPOSITORY
+
+pytestmark = pytest.mark.timeout(300)
+
+CHECK = REPOSITORY / "bench" / "gpu" / "check.py"
+STAGES = REPOSITORY / "bench" / "gpu" / "stages"
+QUICK = ("environment", "operations", "philox")
+
+
+def check(out, *arguments):
+    command = [sys.executable, CHECK, out, "--device", "cpu", "--scratch", out / "scratch"]
+    words = [str(word) for word in (*command, *arguments)]
+    done = subprocess.run(words, capture_output=True, text=True)
+    print(done.stdout, done.stderr)
+    return done
+
+
+def folder_of(out):
+    return next(path for path in out.iterdir() if path.name.startswith("cpu-torch-"))
+
+
+def test_a_run_keeps_each_stages_result_and_goes_on_from_there(tmp_path):
+    first = check(tmp_path, *QUICK)
+    assert first.returncode == 0
+    folder = folder_of(tmp_path)
+    results = {stage: json.loads((folder / f"{stage}.json").read_text()) for stage in QUICK}
+    assert results["environment"]["packages"]["torch"] in folder.name
+    assert results["operations"]["passed"] > 0
+    assert results["philox"]["largest_difference"] < 1e-5
+    summary = (folder / "summary.md").read_text()
+    assert re.findall(r"^## (\w+)\n\n```json", summary, re.MULTILINE) == list(QUICK)
+    (folder / "philox.json").unlink()
+    second = check(tmp_path, *QUICK)
+    assert "environment: is there" in second.stdout
+    assert "philox: done" in second.stdout
+
+
+def test_a_failing_stage_is_told_of_and_the_others_go_on(tmp_path, monkeypatch):
+    monkeypatch.setenv("DARKROOM_BIN", str(tmp_path / "nothing" / "bin"))
+    done = check(tmp_path, "philox", "environment")
+    assert done.returncode == 1
+    assert "philox: FAILED" in done.stdout
+    assert "environment: done" in done.stdout
+    assert done.stdout.rstrip().endswith("failed: philox")
+    assert "nothing" in (folder_of(tmp_path) / "philox.log").read_text()
+
+
+def test_unknown_stages_are_refused(tmp_path):
+    done = check(tmp_path, "philosophy")
+    assert done.returncode == 2
+    assert "no such stage: philosophy" in done.stderr
+
+
+def test_every_stage_is_part_of_a_whole_run():
+    shown = subprocess.check_output([sys.executable, CHECK, "--help"], text=True)
+    listed = re.search(r"of ((?:\w+,\s+)+\w+); default all", shown)[1]
+    assert set(re.split(r",\s+", listed)) == {path.stem for path in STAGES.glob("*.py")}
