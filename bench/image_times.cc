@@ -77,7 +77,10 @@ int Run(const std::string& checkpoint, const std::string& device, const std::str
                                                {"float16", Dtype::kFloat16},
                                                {"bfloat16", Dtype::kBfloat16},
                                                {"float8", Dtype::kFloat8}};
-  SdxlOptions options{.dtype = dtypes.at(dtype), .padded_rows = padded_rows};
+  const Dtype of_networks = dtypes.at(dtype);
+  // Whatever the checkpoint asks for, so that contenders compute in the same.
+  const Dtype of_vae = of_networks == Dtype::kFloat8 ? Dtype::kFloat16 : of_networks;
+  SdxlOptions options{.dtype = of_networks, .vae_dtype = of_vae, .padded_rows = padded_rows};
   if (device != "cpu") options.gpu = 0;
   const absl::Time begin = absl::Now();
   const auto generator = LoadOrExit(checkpoint.c_str(), options);

@@ -42,6 +42,8 @@ absl::StatusOr<c10::Device> OpenGpu(int number, bool same_bits) {
   context.setAllowTF32CuDNN(false);
   context.setAllowTF32CuBLAS(false);
   // What a process's first calls choose by their speed can be another algorithm each time.
+  context.setAllowFP16ReductionCuBLAS(false, /*allow_splitk=*/!same_bits);
+  context.setAllowBF16ReductionCuBLAS(false, /*allow_splitk=*/!same_bits);
   context.setBenchmarkCuDNN(!same_bits);
   context.setDeterministicCuDNN(same_bits);
   return c10::Device(c10::kCUDA, static_cast<c10::DeviceIndex>(number));
@@ -72,7 +74,8 @@ int64_t GpuPeakBytesOf(c10::Device gpu, absl::FunctionRef<void()> work) {
 
 int64_t GpuAvailableBytes(c10::Device gpu) {
   const auto stats = StatsOf(gpu);
-  const int64_t idle = stats.reserved_bytes[kAll].current - stats.allocated_bytes[kAll].current;
+  const int64_t idle = stats.reserved_bytes[kAll].current - stats.allocated_bytes[kAll].current -
+                       GetCudaOps().recorded_bytes(gpu);
   const auto free = c10::getDeviceAllocator(gpu.type())->getMemoryInfo(gpu.index()).first;
   return static_cast<int64_t>(free) + std::max<int64_t>(idle, 0);
 }

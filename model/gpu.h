@@ -32,7 +32,8 @@ bool StillWorks(c10::Device gpu);
 // How many bytes more than before torch's allocator held on the GPU at some time during `work`.
 int64_t GpuPeakBytesOf(c10::Device gpu, absl::FunctionRef<void()> work);
 
-// What torch may still take: free on the GPU, or held back by torch's allocator.
+// What torch may still take: free on the GPU, or held back by torch's allocator, but not for
+// graphs.
 int64_t GpuAvailableBytes(c10::Device gpu);
 int64_t GpuTotalBytes(c10::Device gpu);
 

@@ -16,8 +16,9 @@ struct SdxlOptions {
   std::optional<int> gpu;
   int threads = 0;  // That work on each call; 0: as many as there are cores.
   Dtype dtype = Dtype::kFloat32;
-  std::optional<Dtype>
-      vae_dtype;  // Absent: float32 where the checkpoint has force_upcast, else dtype.
+  // Not kFloat8. Absent: float32 where the checkpoint has force_upcast, else dtype, or kFloat16 for
+  // kFloat8.
+  std::optional<Dtype> vae_dtype;
   // 0: a pass is as large as its rows, and a row's rounding depends on how many there are.
   // Above 0: every UNet pass has exactly two samples for each of so many rows, whether there are
   // rows for them or not (a row without guidance takes one); text encoders take one prompt at a
@@ -31,7 +32,7 @@ struct SdxlOptions {
 // The generator's images are those of diffusers' StableDiffusionXLPipeline or, with an image,
 // StableDiffusionXLImg2ImgPipeline, called once for each with
 // `torch.Generator(device).manual_seed(seed)`. In float16 and bfloat16 latents and samplers stay in
-// float32, where diffusers rounds them too.
+// float32, where diffusers rounds them too; float8 is not diffusers', only near its float16.
 //
 // With a GPU, call it before torch is used otherwise: see LoadCudaModule, whose errors it passes
 // on. NOT_FOUND or INVALID_ARGUMENT when the folder is no such checkpoint, naming the file;

@@ -19,9 +19,12 @@ absl::StatusOr<std::vector<LoadedDevice>> LoadDevices(const ServerOptions& optio
   };
   std::vector<LoadedDevice> devices;
   for (const std::string& name : options.devices) {
-    // On a thread that ends: LibTorch keeps compute threads for every thread that has called it,
-    // and with more of them than cores those of the batcher's would sleep between all operations.
-    auto device = std::async(std::launch::async, load_one, name).get();
+    // For a CPU on a thread that ends: LibTorch keeps compute threads for every thread that has
+    // called it, and with more of them than cores those of the batcher's would sleep between all
+    // operations. For a GPU on this one, which stays: what cuDNN plans for a thread goes with it,
+    // and recorded passes go on using it.
+    auto device =
+        name == "cpu" ? std::async(std::launch::async, load_one, name).get() : load_one(name);
     if (!device.ok()) return device.status();
     devices.push_back(*std::move(device));
   }

@@ -79,9 +79,10 @@ class OptionsParser {
                    "Where to compute, as in cuda:1; repeatable, a worker for each"});
     settings_.Add({"dtype", &dtype_, OneOf({"float32", "float16", "bfloat16", "float8"}),
                    "Precision of the networks", "float16 on GPUs, float32 on CPUs"});
-    settings_.Add({"vae-dtype", &vae_dtype_, OneOf({"float32", "float16", "bfloat16"}),
-                   "Precision of the VAE",
-                   "float32 where the checkpoint has force_upcast, else dtype"});
+    settings_.Add(
+        {"vae-dtype", &vae_dtype_, OneOf({"float32", "float16", "bfloat16"}),
+         "Precision of the VAE",
+         "float32 where the checkpoint has force_upcast, else dtype, or float16 for float8"});
     settings_.Add({"generator-device", &generator_device_, OneOf({"cpu", "cuda"}),
                    "Whose random numbers make noise"});
     settings_.Add({"threads", &options_.threads, NumberBetween(0, 1024),

@@ -128,8 +128,12 @@ absl::StatusOr<DeviceProfile> WarmUp(ImageGenerator& generator, const BatchOptio
   }
   // Padded passes have one shape, which they have met by now.
   const bool meets_more = generator.info().warms_by_shape && options.padded_sizes.empty();
-  for (int rows = 2; meets_more && rows < largest && run.Estimate(rows) <= kPatience; ++rows) {
-    if (absl::Status s = run.MakeBatch(rows); !s.ok()) return s;
+  const absl::Time end = clock.TimeNow() + kPatience;
+  for (int rows = 2; meets_more && rows < largest; ++rows) {
+    if (clock.TimeNow() + run.Estimate(rows) > end) break;
+    const absl::Status s = run.MakeBatch(rows);
+    if (absl::IsResourceExhausted(s)) break;  // The bound is learned, and the images were made.
+    if (!s.ok()) return s;
   }
   return run.profile();
 }

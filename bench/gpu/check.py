@@ -12,7 +12,9 @@ stages on the CPU and the embedded model.
 import argparse
 import importlib
 import json
+import os
 import re
+import signal
 import subprocess
 import sys
 import traceback
@@ -66,11 +68,14 @@ def _run_in_turn(stages: list[str], folder: Path, options: argparse.Namespace) -
         command = [sys.executable, __file__, str(options.out), "--device", options.device]
         command += ["--scratch", str(options.scratch), "--only", stage]
         with (folder / f"{stage}.log").open("w") as log:
+            process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
             try:
-                code = subprocess.run(
-                    command, stdout=log, stderr=subprocess.STDOUT, timeout=_STAGE_SECONDS
-                ).returncode
+                code = process.wait(_STAGE_SECONDS)
             except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)  # Its servers too.
+                process.wait()
                 code = "no end"
         print(f"{stage}: {'done' if code == 0 else f'FAILED ({code})'}", flush=True)
         failed += [stage] if code != 0 else []

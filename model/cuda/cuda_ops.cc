@@ -105,6 +105,7 @@ at::Tensor Geglu(const at::Tensor& x) {
 }
 
 void RoundRowsToFloat8(const at::Tensor& rows, at::Tensor& values, at::Tensor& scales) {
+  TORCH_CHECK(rows.size(1) % cuda::kFloat8Multiple == 0, rows.size(1), " is not a multiple of 8");
   const at::Tensor input = rows.contiguous();
   values = at::empty(input.sizes(), input.options().dtype(at::kFloat8_e4m3fn));
   scales = at::empty({input.size(0), 1}, input.options().dtype(at::kFloat));
@@ -138,6 +139,7 @@ extern "C" const darkroom::CudaOps* DarkroomCudaOps() {
                                           .geglu = &darkroom::Geglu,
                                           .round_to_float8 = &darkroom::RoundRowsToFloat8,
                                           .pack_bytes = &darkroom::PackBytes,
-                                          .record = &darkroom::RecordGraph};
+                                          .record = &darkroom::RecordGraph,
+                                          .recorded_bytes = &darkroom::RecordedBytes};
   return &kOps;
 }

@@ -30,7 +30,7 @@ struct CudaOps {
   at::Tensor (*geglu)(const at::Tensor& x);
 
   // RoundToFloat8 of model/unet/token_linear.h, into `values` and `scales`. rows: [rows, width],
-  // width a multiple of 8.
+  // width a multiple of 8; ATen does not take the place here.
   void (*round_to_float8)(const at::Tensor& rows, at::Tensor& values, at::Tensor& scales);
 
   // Values of -1 to 1 as bytes of 0 to 255: [3, height, width] -> [height, width, 3].
@@ -39,6 +39,9 @@ struct CudaOps {
   // Does `work` once, then records it: no call in it may wait for the GPU, and every tensor that it
   // reads or writes keeps its place.
   std::unique_ptr<CudaGraph> (*record)(c10::Device gpu, absl::FunctionRef<void()> work);
+
+  // Bytes that torch's allocator holds back for the graphs of this GPU.
+  int64_t (*recorded_bytes)(c10::Device gpu);
 };
 
 // What the library exports: `const CudaOps* DarkroomCudaOps()`.

@@ -3,6 +3,7 @@
 
 #include <c10/core/Device.h>
 
+#include <cstdint>
 #include <memory>
 
 #include "absl/functional/function_ref.h"
@@ -12,6 +13,9 @@ namespace darkroom {
 
 // CudaOps::record.
 std::unique_ptr<CudaGraph> RecordGraph(c10::Device gpu, absl::FunctionRef<void()> work);
+
+// CudaOps::recorded_bytes.
+int64_t RecordedBytes(c10::Device gpu);
 
 }  // namespace darkroom
 

@@ -2,7 +2,9 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
 #include <utility>
+#include <vector>
 
 #include "model/cuda_module.h"
 
@@ -51,17 +53,20 @@ TokenLinear::TokenLinear(at::Tensor weight, at::Tensor bias, bool float8)
   }
 }
 
+at::Tensor TokenLinear::Multiply(const Float8Rows& rows, at::ScalarType dtype) const {
+  if (!weight_scales_.defined()) return at::linear(Restore(rows, dtype), weight_, bias_);
+  const std::optional<at::Tensor> bias =
+      bias_.defined() ? std::optional<at::Tensor>(bias_) : std::nullopt;
+  return at::_scaled_mm(rows.values, weight_.t(), rows.scales, weight_scales_, bias,
+                        /*scale_result=*/{}, dtype);
+}
+
 at::Tensor TokenLinear::Forward(const at::Tensor& x) const {
   if (!float8_) return at::linear(x, weight_, bias_);
   const Float8Rows rounded = RoundToFloat8(x.reshape({-1, x.size(-1)}));
   std::vector<int64_t> shape = x.sizes().vec();
   shape.back() = weight_.size(0);
-  const at::Tensor y =
-      weight_scales_.defined()
-          ? at::_scaled_mm(rounded.values, weight_.t(), rounded.scales, weight_scales_, bias_,
-                           /*scale_result=*/{}, x.scalar_type())
-          : at::linear(Restore(rounded, x.scalar_type()), weight_, bias_);
-  return y.reshape(shape);
+  return Multiply(rounded, x.scalar_type()).reshape(shape);
 }
 
 }  // namespace darkroom

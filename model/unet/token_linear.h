@@ -10,7 +10,7 @@
 namespace darkroom {
 
 // Rows rounded to float8 (e4m3: 3 bits of mantissa), each with the scale that brings its largest
-// value to float8's largest. So a row's rounding depends on no other row.
+// magnitude to float8's largest. So a row's rounding depends on no other row.
 struct Float8Rows {
   static constexpr float kLargest = 448;
   // So that a row of zeros has a scale.
@@ -20,7 +20,7 @@ struct Float8Rows {
   at::Tensor scales;  // [rows, 1], float32: a value is this times what is stored.
 };
 
-// rows: [rows, width].
+// rows: [rows, width] of float32, float16 or bfloat16; on a GPU a multiple of 8 wide.
 Float8Rows RoundToFloat8(const at::Tensor& rows);
 
 // A linear layer over tokens, which may multiply in float8: then weights are rounded once, each of
@@ -38,6 +38,9 @@ class TokenLinear {
   at::Tensor Forward(const at::Tensor& x) const;
 
  private:
+  // [rows, in] -> [rows, out].
+  at::Tensor Multiply(const Float8Rows& rows, at::ScalarType dtype) const;
+
   bool float8_;
   at::Tensor weight_, bias_;
   at::Tensor weight_scales_;  // [1, out]; only where `weight_` is stored in float8.

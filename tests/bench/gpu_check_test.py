@@ -40,6 +40,7 @@ def test_a_run_keeps_each_stages_result_and_goes_on_from_there(tmp_path):
     assert re.findall(r"^## (\w+)\n\n```json", summary, re.MULTILINE) == list(QUICK)
     (folder / "philox.json").unlink()
     second = check(tmp_path, *QUICK)
+    assert second.returncode == 0
     assert "environment: is there" in second.stdout
     assert "philox: done" in second.stdout
 

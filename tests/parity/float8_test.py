@@ -3,6 +3,7 @@
 Prompts and seeds are drawn; set DARKROOM_TEST_SEED to the printed seed to draw them again.
 """
 
+import itertools
 import os
 import random
 
@@ -23,8 +24,8 @@ COLOURS = ("blue", "green", "white", "yellow", "pink")
 def draw_requests():
     print(f"DARKROOM_TEST_SEED={SEED}")
     rng = random.Random(SEED)
-    for _ in range(IMAGES):
-        prompt = f"a {rng.choice(SUBJECTS)} on a {rng.choice(COLOURS)} background"
+    for subject, colour in rng.sample(list(itertools.product(SUBJECTS, COLOURS)), IMAGES):
+        prompt = f"a {subject} on a {colour} background"
         yield raw_request(prompt=prompt, seed=rng.getrandbits(63))
 
 

@@ -35,7 +35,7 @@ _torch_randn_tensor = torch_utils.randn_tensor
 
 def _randn_tensor(shape, generator=None, device=None, dtype=None, layout=None):
     if isinstance(generator, CudaGenerator):
-        return generator.randn(shape, dtype)
+        return generator.randn(shape, dtype).to(device or "cpu")
     return _torch_randn_tensor(shape, generator, device, dtype, layout)
 
 

@@ -59,6 +59,7 @@ def test_installed_client_says_what_it_is(prefix):
     assert "darkroom" in shown
 
 
+@pytest.mark.timeout(600)
 def test_installed_server_loads_what_it_has_for_gpus(prefix_with_cuda):
     """All of it: only then does it see which the machine has."""
     libraries = prefix_with_cuda / "lib/darkroom"

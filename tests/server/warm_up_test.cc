@@ -156,6 +156,16 @@ TEST_F(WarmUpTest, MeetsShapesOnlyUpToTheLargestBatchWithRoom) {
   EXPECT_THAT(generator_.calls(), Not(Contains("Start of 5")));
 }
 
+TEST_F(WarmUpTest, EndsWithTheShapesThatItMetInTenSeconds) {
+  generator_.SetWarmsByShape();
+  generator_.SetTimes(absl::Milliseconds(500), absl::ZeroDuration());
+  options_.max_batch_size = 64;
+  ASSERT_OK(Run());
+  // A batch has a start, five steps and an end: 3.5 seconds.
+  EXPECT_THAT(generator_.calls(), Contains("Finish of 3"));
+  EXPECT_THAT(generator_.calls(), Not(Contains("Start of 4")));
+}
+
 TEST_F(WarmUpTest, MeetsOneShapeWherePassesArePadded) {
   generator_.SetWarmsByShape();
   options_.padded_sizes = {8};

@@ -1,4 +1,4 @@
-"""Time and memory by images in a batch, and by component, for each dtype of the VAE."""
+"""Time and memory by images in a batch, and by component."""
 
 import statistics
 

@@ -47,7 +47,8 @@ bool HasGeglu(int width);
 void LaunchGeglu(Element element, const void* x, void* y, long tokens, int width,
                  cudaStream_t stream);
 
-// What RoundToFloat8 of model/unet/token_linear.h does, for rows of a multiple of 8 values.
+// What RoundToFloat8 of model/unet/token_linear.h does.
+inline constexpr int kFloat8Multiple = 8;  // Of a row's values.
 struct Float8Launch {
   const void* x;  // [rows, width]
   void* y;        // Likewise, float8.

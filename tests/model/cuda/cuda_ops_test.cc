@@ -40,11 +40,11 @@ class CudaOpsTest : public testing::TestWithParam<at::ScalarType> {
     return (at::randn(shape, at::kFloat) * spread + mean).to(at::Device(at::kCUDA), GetParam());
   }
 
-  void ExpectClose(const at::Tensor& actual, const at::Tensor& expected) {
+  void ExpectClose(const at::Tensor& actual, const at::Tensor& expected, int roundings = 1) {
     ASSERT_EQ(actual.sizes(), expected.sizes());
     const at::Tensor wanted = expected.to(at::kDouble);
     const at::Tensor off = (actual.to(at::kDouble) - wanted).abs() / wanted.abs().clamp_min(1);
-    EXPECT_LE(off.max().item<double>(), ToleranceOf(GetParam()));
+    EXPECT_LE(off.max().item<double>(), roundings * ToleranceOf(GetParam()));
   }
 
   const c10::InferenceMode inference_;
@@ -69,7 +69,9 @@ TEST_P(CudaOpsTest, GroupNormIsTorchs) {
       const at::Tensor made =
           GetCudaOps().group_norm(x, shift, weight, bias, groups, 1e-5, /*silu=*/true);
       EXPECT_TRUE(made.is_contiguous(at::MemoryFormat::ChannelsLast));
-      ExpectClose(made, wanted);
+      // Where there is no kernel, sum, norm and SiLU are rounded one after the other.
+      const bool has_kernel = channels % 8 == 0 && channels < 8192;
+      ExpectClose(made, wanted, has_kernel ? 1 : 3);
     }
   }
 }
@@ -125,11 +127,15 @@ TEST_P(CudaOpsTest, Float8RowsAreThoseOfTheCpu) {
 
 TEST_P(CudaOpsTest, ProductsInFloat8AreThoseOfTheCpu) {
   if (GetParam() == at::kFloat) return;  // The network has halves there.
-  const at::Tensor x = Draw({2, 300, 640}), weight = Draw({1280, 640}), bias = Draw({1280});
-  const at::Tensor made = TokenLinear(weight, bias, /*float8=*/true).Forward(x).cpu();
-  const at::Tensor wanted = TokenLinear(weight.cpu(), bias.cpu(), /*float8=*/true).Forward(x.cpu());
-  // Sums are of 640 products about 1 large, in another order.
-  EXPECT_TRUE(at::allclose(made.to(at::kFloat), wanted.to(at::kFloat), 2e-2, 0.5));
+  const at::Tensor x = Draw({2, 300, 640}), weight = Draw({1280, 640});
+  for (const bool has_bias : {false, true}) {
+    const at::Tensor bias = has_bias ? Draw({1280}) : at::Tensor();
+    const at::Tensor made = TokenLinear(weight, bias, /*float8=*/true).Forward(x).cpu();
+    const TokenLinear on_cpu(weight.cpu(), has_bias ? bias.cpu() : bias, /*float8=*/true);
+    // Sums are of 640 products about 1 large, in another order.
+    EXPECT_TRUE(
+        at::allclose(made.to(at::kFloat), on_cpu.Forward(x.cpu()).to(at::kFloat), 2e-2, 0.5));
+  }
 }
 
 TEST_P(CudaOpsTest, PackedBytesAreTorchs) {
