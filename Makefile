@@ -67,7 +67,7 @@ parity-full: build  ## As parity, at SDXL's full size: 14 GB of disk, 16 GB of m
 	@.venv/bin/python bench/parity_full.py build/full-checkpoint \
 	  bench/results/$$(date +%F)-parity-full-cpu.md
 
-train-emoji:  ## Train the embedded model from nothing, then evaluate it: 2 hours on 2 cores
+train-emoji:  ## Train the embedded model from nothing, then evaluate it: 2.5 hours on 2 cores
 	@tools/setup train
 	@.venv/bin/python models/emoji/training/train.py build/train-emoji
 	@$(MAKE) --no-print-directory evaluate-emoji

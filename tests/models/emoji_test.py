@@ -1,0 +1,125 @@
+"""The embedded model draws what its prompt says, and is what its training code makes.
+
+Prompts and seeds are drawn; set DARKROOM_TEST_SEED to the printed seed to draw them again.
+"""
+
+import io
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from live_server import LiveServer
+from pictures import pixels_of, raw_request
+from protos import REPOSITORY
+
+MODEL = REPOSITORY / "models" / "emoji"
+sys.path.insert(0, str(MODEL / "training"))
+
+import networks  # noqa: E402
+from captions import captions_of  # noqa: E402
+from recognise import Recogniser, background_of  # noqa: E402
+from samples import draw_placed  # noqa: E402
+from subjects import BACKGROUNDS, PAIRS, SUBJECTS  # noqa: E402
+
+pytestmark = pytest.mark.timeout(600)
+SEED = int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrandbits(32))
+MAX_BYTES = 25_000_000
+# A row of the evaluation's table: its name, pictures, shares of right subjects and backgrounds.
+ROW = re.compile(r"^\| (.+?) \| (\d+) \| ([\d.]+)% \| ([\d.]+)% \|$", re.MULTILINE)
+
+
+@pytest.fixture
+def rng(request):
+    print(f"DARKROOM_TEST_SEED={SEED}")
+    return np.random.default_rng([SEED, len(request.node.name)])
+
+
+@pytest.fixture(scope="module")
+def recogniser():
+    return Recogniser()
+
+
+@pytest.fixture(scope="module")
+def server():
+    with LiveServer() as live:
+        yield live
+
+
+def test_of_64_drawn_prompts_most_are_drawn_right(tmp_path):
+    report = tmp_path / "report.md"
+    command = [sys.executable, MODEL / "evaluate", "--draws", 64, "--seed", SEED]
+    command += ["--report", report, "--sheet", tmp_path / "sheet.png"]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    print(done.stdout)
+    rows = {row[0]: [float(cell) for cell in row[1:]] for row in ROW.findall(report.read_text())}
+    pictures, subject, background = rows["all"]
+    assert pictures == 64
+    assert subject >= 80 and background >= 90
+    assert Image.open(tmp_path / "sheet.png").width > 600
+
+
+def test_seeds_of_one_prompt_are_different_pictures_of_it(server, recogniser):
+    request = raw_request(prompt="a red apple on a blue background", seed=SEED, num_images=8)
+    pictures = [pixels_of(image) for image in server.stub.GenerateImages(request).images]
+    assert len({picture.tobytes() for picture in pictures}) == 8
+    centres = {recogniser.find(picture / np.float32(255)).centre for picture in pictures}
+    assert len(centres) >= 4
+
+
+def png_of(picture):
+    file = io.BytesIO()
+    Image.fromarray((picture.clip(0, 1) * 255).round().astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def test_image_to_image_keeps_the_place_and_takes_subject_or_colour(server, recogniser, rng):
+    distances, taken = [], []
+    for index in rng.integers(len(PAIRS), size=16):
+        subject, background = PAIRS[index]
+        picture = draw_placed(subject, BACKGROUNDS[background], rng)
+        wanted = list(SUBJECTS)[rng.integers(len(SUBJECTS))], list(BACKGROUNDS)[rng.integers(10)]
+        request = raw_request(prompt=captions_of(wanted)[0], seed=int(rng.integers(2**63)))
+        request.init_image.data = png_of(picture)
+        request.init_image.strength = 0.5
+        made = pixels_of(server.stub.GenerateImages(request).images[0]) / np.float32(255)
+        before, after = recogniser.find(picture), recogniser.find(made)
+        distances.append(float(np.hypot(*np.subtract(before.centre, after.centre))))
+        taken.append(after.subject == wanted[0] or background_of(made) == wanted[1])
+        print(f"{subject}, {background}: {wanted} gives {after.subject}, {background_of(made)}")
+    assert np.median(distances) < 4, distances
+    assert sum(taken) >= 12
+
+
+def test_the_checkpoint_has_the_sizes_that_its_code_says():
+    parts = {
+        "unet": networks.make_unet(),
+        "vae": networks.make_vae(),
+        "text_encoder": networks.make_text_encoder(),
+        "text_encoder_2": networks.make_text_encoder_2(),
+        "scheduler": networks.make_scheduler(),
+    }
+    for name, part in parts.items():
+        file = "scheduler_config.json" if name == "scheduler" else "config.json"
+        shipped = json.loads((MODEL / name / file).read_text())
+        made = part.config.to_dict() if name.startswith("text") else dict(part.config)
+        for key in {"_name_or_path", "dtype", "architectures", "transformers_version"} & {*made}:
+            del made[key]
+        made = json.loads(json.dumps(made))
+        assert {key: shipped.get(key) for key in made} == made, name
+
+
+def test_the_checkpoint_is_small():
+    files = [
+        path
+        for path in MODEL.rglob("*")
+        if path.is_file() and "training" not in path.relative_to(MODEL).parts
+    ]
+    assert sum(path.stat().st_size for path in files) <= MAX_BYTES
