@@ -1,6 +1,6 @@
 """Everything that has to be seen on a GPU: `make gpu-check`.
 
-    check.py OUT [--device cpu] [STAGE...]
+    check.py OUT [STAGE...] [--device cpu]
 
 Runs the stages that have no result in OUT yet, each in a process of its own and at most eight
 minutes, and writes OUT/STAGE.json, its log and OUT/summary.md. Results are kept apart by the GPU and

@@ -17,9 +17,9 @@ QUICK = ("environment", "operations", "philox")
 
 
 def check(out, *arguments):
-    command = [sys.executable, CHECK, out, "--device", "cpu", "--scratch", out / "scratch"]
-    words = [str(word) for word in (*command, *arguments)]
-    done = subprocess.run(words, capture_output=True, text=True)
+    command = [sys.executable, CHECK, out, *arguments]
+    command += ["--device", "cpu", "--scratch", out / "scratch"]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     print(done.stdout, done.stderr)
     return done
 

@@ -45,7 +45,9 @@ def _blurred(pixels: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(large, dtype=np.float32) / 255
 
 
-def _draw_on_grid(pair: Pair, crop: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+def draw_on_grid(
+    pair: Pair, rng: np.random.Generator, crop: tuple[int, int] = (0, 0)
+) -> np.ndarray:
     """The subject on the latents' grid, and then so many latents cut off at the top and the left."""
     cut = cutout(pair[0], _GRID_SIZES[rng.integers(len(_GRID_SIZES))])
     shifts = rng.integers(-_GRID_SHIFT, _GRID_SHIFT + 1, size=2)
@@ -63,7 +65,7 @@ def draw_picture(pair: Pair, rng: np.random.Generator) -> Picture:
     kind = rng.random()
     if kind < _CROPPED_SHARE:
         crop = (int(rng.integers(_MAX_CROP + 1)), int(rng.integers(_MAX_CROP + 1)))
-    pixels = _draw_on_grid(pair, crop, rng)
+    pixels = draw_on_grid(pair, rng, crop)
     if kind > 1 - _BLURRED_SHARE:
         original = int(rng.integers(12, 49))
         pixels = _blurred(pixels, original)
