@@ -67,4 +67,8 @@ class Recogniser:
         number, size = divmod(nearest, len(self._sizes))
         subject = tuple(SUBJECTS)[number]
         shape = cutout(subject, self._sizes[size]).shape
-        return Sighting(subject, (place[0] + shape[0] / 2, place[1] + shape[1] / 2))
+        # Places wrap around: one cut off at the top begins near the bottom.
+        row, column = (
+            (begin + side / 2) % IMAGE_SIZE for begin, side in zip(place, shape[:2], strict=True)
+        )
+        return Sighting(subject, (row, column))
