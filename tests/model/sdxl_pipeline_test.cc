@@ -34,7 +34,8 @@ ImageRequest MakeRequest(const std::string& prompt, uint64_t seed, int steps,
   return request;
 }
 
-// At least 99.9 % of the values are equal and none is off by more than 1.
+// At least 99.9 % of the values are equal, or of a small image all but four, and none is off by
+// more than 1.
 testing::AssertionResult Same(const RgbImage& actual, const RgbImage& expected) {
   if (actual.size.height != expected.size.height || actual.size.width != expected.size.width ||
       actual.pixels.size() != expected.pixels.size()) {
@@ -47,7 +48,8 @@ testing::AssertionResult Same(const RgbImage& actual, const RgbImage& expected) 
     different += off > 0;
     largest = std::max(largest, off);
   }
-  if (largest <= 1 && different * 1000 <= actual.pixels.size()) return testing::AssertionSuccess();
+  if (largest <= 1 && different * 1000 <= std::max<size_t>(actual.pixels.size(), 4000))
+    return testing::AssertionSuccess();
   return testing::AssertionFailure()
          << different << " of " << actual.pixels.size() << " values differ, by up to " << largest;
 }
