@@ -105,7 +105,8 @@ at::Tensor Geglu(const at::Tensor& x) {
 }
 
 void RoundRowsToFloat8(const at::Tensor& rows, at::Tensor& values, at::Tensor& scales) {
-  TORCH_CHECK(rows.size(1) % cuda::kFloat8Multiple == 0, rows.size(1), " is not a multiple of 8");
+  TORCH_CHECK(cuda::HasRoundToFloat8(Narrow(rows.size(1))), rows.size(1),
+              " is not a multiple of 8");
   const at::Tensor input = rows.contiguous();
   values = at::empty(input.sizes(), input.options().dtype(at::kFloat8_e4m3fn));
   scales = at::empty({input.size(0), 1}, input.options().dtype(at::kFloat));

@@ -5,31 +5,24 @@ Prompts and seeds are drawn; set DARKROOM_TEST_SEED to the printed seed to draw 
 
 import io
 import json
-import os
-import random
 import re
 import subprocess
 import sys
 
+import networks
 import numpy as np
 import pytest
+from captions import captions_of
 from PIL import Image
+from samples import draw_on_grid
+from subjects import PAIRS
 
 from live_server import LiveServer
 from pictures import pixels_of, raw_request
 from protos import REPOSITORY
 
 MODEL = REPOSITORY / "models" / "emoji"
-sys.path.insert(0, str(MODEL / "training"))
-
-import networks  # noqa: E402
-from captions import captions_of  # noqa: E402
-from recognise import Recogniser, background_of  # noqa: E402
-from samples import draw_on_grid  # noqa: E402
-from subjects import PAIRS  # noqa: E402
-
 pytestmark = pytest.mark.timeout(600)
-SEED = int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrandbits(32))
 MAX_BYTES = 25_000_000
 # What diffusers and transformers keep of their own in a configuration.
 OF_THE_LIBRARY = {
@@ -43,26 +36,15 @@ OF_THE_LIBRARY = {
 ROW = re.compile(r"^\| (.+?) \| (\d+) \| ([\d.]+)% \| ([\d.]+)% \|$", re.MULTILINE)
 
 
-@pytest.fixture
-def rng(request):
-    print(f"DARKROOM_TEST_SEED={SEED}")
-    return np.random.default_rng([SEED, len(request.node.name)])
-
-
-@pytest.fixture(scope="module")
-def recogniser():
-    return Recogniser()
-
-
 @pytest.fixture(scope="module")
 def server():
     with LiveServer() as live:
         yield live
 
 
-def test_of_64_drawn_prompts_most_are_drawn_right(tmp_path):
+def test_of_64_drawn_prompts_most_are_drawn_right(tmp_path, seed):
     report = tmp_path / "report.md"
-    command = [sys.executable, MODEL / "evaluate", "--draws", 64, "--seed", SEED]
+    command = [sys.executable, MODEL / "evaluate", "--draws", 64, "--seed", seed]
     command += ["--report", report, "--sheet", tmp_path / "sheet.png"]
     done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -74,8 +56,8 @@ def test_of_64_drawn_prompts_most_are_drawn_right(tmp_path):
     assert Image.open(tmp_path / "sheet.png").width > 600
 
 
-def test_seeds_of_one_prompt_are_different_pictures_of_it(server, recogniser):
-    request = raw_request(prompt="a red apple on a blue background", seed=SEED, num_images=8)
+def test_seeds_of_one_prompt_are_different_pictures_of_it(server, recogniser, seed):
+    request = raw_request(prompt="a red apple on a blue background", seed=seed, num_images=8)
     pictures = [pixels_of(image) for image in server.stub.GenerateImages(request).images]
     assert len({picture.tobytes() for picture in pictures}) == 8
     centres = {recogniser.find(picture / np.float32(255)).centre for picture in pictures}

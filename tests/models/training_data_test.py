@@ -3,35 +3,13 @@
 Pictures are drawn; set DARKROOM_TEST_SEED to the printed seed to draw them again.
 """
 
-import os
-import random
-import sys
-
-import numpy as np
 import pytest
-
-from protos import REPOSITORY
-
-sys.path.insert(0, str(REPOSITORY / "models" / "emoji" / "training"))
-
-from captions import captions_of  # noqa: E402
-from recognise import Recogniser, background_of  # noqa: E402
-from samples import SEEN_PAIRS, draw_placed  # noqa: E402
-from subjects import BACKGROUNDS, HELD_OUT, PAIRS, SUBJECTS  # noqa: E402
+from captions import captions_of
+from recognise import background_of
+from samples import SEEN_PAIRS, draw_placed
+from subjects import BACKGROUNDS, HELD_OUT, PAIRS, SUBJECTS
 
 pytestmark = pytest.mark.timeout(600)
-SEED = int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrandbits(32))
-
-
-@pytest.fixture
-def rng(request):
-    print(f"DARKROOM_TEST_SEED={SEED}")
-    return np.random.default_rng([SEED, len(request.node.name)])
-
-
-@pytest.fixture(scope="module")
-def recogniser():
-    return Recogniser()
 
 
 def draw_pairs(rng, count):

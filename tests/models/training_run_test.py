@@ -1,15 +1,8 @@
 """Training goes on from its checkpoint as if it had not been interrupted."""
 
-import sys
-
 import pytest
+import run
 import torch
-
-from protos import REPOSITORY
-
-sys.path.insert(0, str(REPOSITORY / "models" / "emoji" / "training"))
-
-import run  # noqa: E402
 
 SCHEDULE = run.Schedule(
     steps=120, learning_rate=1e-2, warm_up=10, ema_decay=0.9, weight_decay=1e-2

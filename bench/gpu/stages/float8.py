@@ -9,7 +9,7 @@ from ours import Ours
 from setting import EMBEDDED, Setting
 
 from live_server import LiveServer
-from pictures import pixels_of, raw_request
+from pictures import pixels_of, psnr, raw_request
 
 _SEED = 4
 _PICTURES = 32
@@ -45,18 +45,15 @@ def _pictures(setting: Setting, dtype: str) -> list[np.ndarray]:
             prompt = f"a {rng.choice(subjects)} on a {rng.choice(colours)} background"
             request = raw_request(prompt=prompt, seed=rng.getrandbits(63))
             reply = server.stub.GenerateImages(request, timeout=300)
-            pictures.append(pixels_of(reply.images[0]).astype(float))
+            pictures.append(pixels_of(reply.images[0]))
     return pictures
 
 
 def run(setting: Setting) -> dict:
-    errors = [
-        np.mean((one - other) ** 2)
-        for one, other in zip(*(_pictures(setting, dtype) for dtype in _DTYPES), strict=True)
-    ]
-    psnr = 10 * np.log10(255**2 / np.maximum(errors, 1e-9))
+    pairs = zip(*(_pictures(setting, dtype) for dtype in _DTYPES), strict=True)
+    ratios = [psnr(one, other) for one, other in pairs]
     eight = 8 if setting.is_gpu else 2
     return {
-        "psnr_db": {"median": float(np.median(psnr)), "worst": float(psnr.min())},
+        "psnr_db": {"median": statistics.median(ratios), "worst": min(ratios)},
         "rates": [_seconds_in_turns(setting, images) for images in (eight, 1)],
     }

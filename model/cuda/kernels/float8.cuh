@@ -29,7 +29,7 @@ template <typename T>
 __global__ void RoundToFloat8(Float8Task<T> task) {
   const int vectors = task.width / kVector;
   const int lane = threadIdx.x % kWarp;
-  const long row = blockIdx.x * static_cast<long>(blockDim.x / kWarp) + threadIdx.x / kWarp;
+  const long row = RowOfWarp();
   if (row >= task.rows) return;  // Whole warps leave.
   const long base = row * vectors;
 

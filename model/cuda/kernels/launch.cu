@@ -95,6 +95,8 @@ void LaunchGeglu(Element element, const void* x, void* y, long tokens, int width
   });
 }
 
+bool HasRoundToFloat8(int width) { return width % kVector == 0; }
+
 void LaunchRoundToFloat8(Element element, const Float8Launch& l, cudaStream_t stream) {
   WithType(element, [&](auto* type) {
     using T = std::remove_pointer_t<decltype(type)>;

@@ -48,7 +48,6 @@ void LaunchGeglu(Element element, const void* x, void* y, long tokens, int width
                  cudaStream_t stream);
 
 // What RoundToFloat8 of model/unet/token_linear.h does.
-inline constexpr int kFloat8Multiple = 8;  // Of a row's values.
 struct Float8Launch {
   const void* x;  // [rows, width]
   void* y;        // Likewise, float8.
@@ -57,6 +56,7 @@ struct Float8Launch {
   int width;
   float largest, least_magnitude;
 };
+bool HasRoundToFloat8(int width);
 void LaunchRoundToFloat8(Element element, const Float8Launch& launch, cudaStream_t stream);
 
 void LaunchPackBytes(Element element, const void* x, uint8_t* y, long values, cudaStream_t stream);

@@ -31,7 +31,7 @@ template <typename T>
 __global__ void AddLayerNorm(LayerNormTask<T> task) {
   const int vectors = task.channels / kVector;
   const int lane = threadIdx.x % kWarp;
-  const long token = blockIdx.x * static_cast<long>(blockDim.x / kWarp) + threadIdx.x / kWarp;
+  const long token = RowOfWarp();
   if (token >= task.tokens) return;  // Whole warps leave.
   const long base = token * vectors;
 

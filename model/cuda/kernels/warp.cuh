@@ -5,6 +5,11 @@ namespace darkroom::cuda {
 
 inline constexpr int kWarp = 32;
 
+// Where every warp takes a row: this one's.
+__device__ inline long RowOfWarp() {
+  return blockIdx.x * static_cast<long>(blockDim.x / kWarp) + threadIdx.x / kWarp;
+}
+
 // The sum over a warp's threads, in each of them, in an order that is always the same.
 __device__ inline float WarpSum(float value) {
   for (int offset = kWarp / 2; offset > 0; offset /= 2) {
