@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "tests/support/seeded_random.h"
 
@@ -123,7 +125,7 @@ TEST_F(BatchCapsTest, RowsFitByTheLargestCallOfTheirKindThatWasMeasured) {
       const auto bytes = static_cast<int64_t>(random.Between(1, 10'000'000'000));
       caps.OnMeasured(kind, key, rows, bytes);
       const int64_t latents = int64_t{key.height} * key.width * rows;
-      if (latents >= largest[kind].first) largest[kind] = {latents, bytes};
+      largest[kind] = std::max(largest[kind], {latents, bytes});
     }
     for (const auto& [kind, measured] : largest) {
       const BatchKey key = {side(), side()};

@@ -103,10 +103,13 @@ __global__ void GroupMoments(GroupNormTask<T> task) {
   for (int group = threadIdx.x; group < task.groups; group += blockDim.x) {
     float total = 0, total_square = 0;
     for (int r = 0; r < rows; ++r) {
+      float of_row = 0, square_of_row = 0;  // Sums of sums round less than one long sum.
       for (int c = group * width; c < (group + 1) * width; ++c) {
-        total += sums[r * task.channels + c];
-        total_square += squares[r * task.channels + c];
+        of_row += sums[r * task.channels + c];
+        square_of_row += squares[r * task.channels + c];
       }
+      total += of_row;
+      total_square += square_of_row;
     }
     const float mean = total / count;
     float* out = task.moments +
