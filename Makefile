@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help build cuda gpu-check demo test tsan bench bench-mixed bench-scrapes simulate parity parity-full \
-  train-emoji evaluate-emoji lint format install install-cuda image clean
+  train-emoji evaluate-emoji lint format install install-cuda image image-cuda clean
 
 help:  ## This list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -93,7 +93,10 @@ install-cuda: cuda install  ## Copy what the server loads for --device cuda ther
 	@cmake --install build/release --component cuda --prefix $(or $(PREFIX),/usr/local)
 
 image:  ## Build the container image with docker, podman or buildah
-	@deploy/docker/build_image
+	@deploy/docker/build_image cpu
+
+image-cuda:  ## Build the one for GPUs, of 3 GB
+	@deploy/docker/build_image cuda
 
 clean:  ## Remove what was built, not what was installed
 	@rm -rf build demo

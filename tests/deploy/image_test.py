@@ -1,5 +1,5 @@
-"""The container image is built as `make image` builds it, and serves as an engine would run it:
-no root, no capabilities, nothing writable but /tmp."""
+"""The container images are built as `make image` and `make image-cuda` build them, and serve as an
+engine would run them: no root, no capabilities, nothing writable but /tmp."""
 
 import json
 import os
@@ -36,8 +36,19 @@ TOOLS = re.compile(
 
 @pytest.fixture(scope="module")
 def image():
-    with BuiltImage() as built:
+    with BuiltImage("cpu") as built:
         yield built
+
+
+@pytest.fixture(scope="module")
+def cuda_image():
+    with BuiltImage("cuda") as built:
+        yield built
+
+
+@pytest.fixture(params=["image", "cuda_image"])
+def each_image(request):
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -55,17 +66,17 @@ def spdx(image):
     return json.loads((image.root / DOCUMENTS / "sbom.spdx.json").read_text())
 
 
-def test_configuration_is_what_engines_and_people_are_told(image):
+def test_configuration_is_what_engines_and_people_are_told(each_image):
     project = (REPOSITORY / "CMakeLists.txt").read_text()
     version = re.search(r"project\(darkroom VERSION (\S+)", project)
-    assert image.config["Entrypoint"] == ["darkroom-server"]
-    assert not image.config["Cmd"]
-    assert image.config["User"] == "10001:10001"
-    assert image.config["StopSignal"] == "SIGTERM"
-    assert set(image.config["ExposedPorts"]) == PORTS
+    assert each_image.config["Entrypoint"] == ["darkroom-server"]
+    assert not each_image.config["Cmd"]
+    assert each_image.config["User"] == "10001:10001"
+    assert each_image.config["StopSignal"] == "SIGTERM"
+    assert set(each_image.config["ExposedPorts"]) == PORTS
     labels = {
         name.removeprefix("org.opencontainers.image."): value
-        for name, value in image.config["Labels"].items()
+        for name, value in each_image.config["Labels"].items()
     }
     assert labels["title"] == "Darkroom"
     assert labels["version"] == version[1]
@@ -74,14 +85,14 @@ def test_configuration_is_what_engines_and_people_are_told(image):
         ["git", "rev-parse", "HEAD"], cwd=REPOSITORY, capture_output=True, text=True, check=False
     )
     assert labels["revision"] == (head.stdout.strip() or "unknown")
-    assert (image.root / labels["documentation"].removeprefix("file:///")).is_file()
+    assert (each_image.root / labels["documentation"].removeprefix("file:///")).is_file()
     assert labels["description"]
 
 
 def test_version_that_a_plain_build_claims_is_the_projects(image):
     text = (REPOSITORY / "deploy/docker/Dockerfile").read_text()
-    (claimed,) = re.findall(r"^ARG VERSION=(\S+)$", text, re.MULTILINE)
-    assert image.config["Labels"]["org.opencontainers.image.version"] == claimed
+    claimed = re.findall(r"^ARG VERSION=(\S+)$", text, re.MULTILINE)
+    assert {image.config["Labels"]["org.opencontainers.image.version"]} == set(claimed)
 
 
 def test_server_runs_as_process_1_without_rights(served):
@@ -168,38 +179,47 @@ def test_every_library_is_found_and_every_one_copied_is_used(image):
     assert {"libtorch_cpu.so", "libc10.so"} <= copied
 
 
-def test_there_is_neither_compiler_nor_python(image):
-    named = [path for path in files_of(image) if TOOLS.fullmatch(path.name)]
+def test_there_is_neither_compiler_nor_python(each_image):
+    named = [path for path in files_of(each_image) if TOOLS.fullmatch(path.name)]
     assert [path for path in named if os.access(path, os.X_OK)] == []
-    assert [path for path in files_of(image) if path.suffix in (".h", ".a", ".pyc")] == []
+    assert [path for path in files_of(each_image) if path.suffix in (".h", ".a", ".pyc")] == []
 
 
-def test_no_file_gives_rights_or_belongs_to_the_server(image):
-    for path in files_of(image):
+def test_no_file_gives_rights_or_belongs_to_the_server(each_image):
+    for path in files_of(each_image):
         about = path.lstat()
         assert not about.st_mode & (stat.S_ISUID | stat.S_ISGID), path
         assert about.st_uid != 10001 and about.st_gid != 10001, path
 
 
-def test_build_leaves_nothing_behind(image):
+def test_build_leaves_nothing_behind(each_image):
     for folder in ("mnt", "srv", "tmp", "models", "root", "var/lib/apt/lists", "var/cache/apt"):
-        files = [path for path in (image.root / folder).rglob("*") if path.is_file()]
+        files = [path for path in (each_image.root / folder).rglob("*") if path.is_file()]
         assert [path for path in files if path.name not in (".bashrc", ".profile")] == [], folder
-    assert not (image.root / "src").exists()
+    assert not (each_image.root / "src").exists()
 
 
-def test_bill_of_materials_is_valid_and_whole(image):
-    path = image.root / DOCUMENTS / "sbom.spdx.json"
+def pinned_wheels(requirements):
+    pins = re.findall(r"^(\S+)==(\S+)$", (REPOSITORY / requirements).read_text(), re.MULTILINE)
+    return {f"pkg:pypi/{name}@{version}" for name, version in pins}
+
+
+def has_cuda(image):
+    return (image.root / "usr/local/lib/darkroom/libtorch_cuda.so").exists()
+
+
+def test_bill_of_materials_is_valid_and_whole(each_image):
+    path = each_image.root / DOCUMENTS / "sbom.spdx.json"
     parsed = json_parser.parse_from_file(str(path))
     assert validate_full_spdx_document(parsed, "SPDX-2.3") == []
     listed = {
         package["externalRefs"][0]["referenceLocator"].split("?")[0]: package
-        for package in spdx(image)["packages"]
+        for package in spdx(each_image)["packages"]
         if "externalRefs" in package
     }
     statically_linked = {
         link["relatedSpdxElement"]
-        for link in spdx(image)["relationships"]
+        for link in spdx(each_image)["relationships"]
         if link["relationshipType"] == "STATIC_LINK"
     }
     debian = {
@@ -209,42 +229,61 @@ def test_bill_of_materials_is_valid_and_whole(image):
     }
     form = "--showformat=${Package} ${Version}\n"
     installed = subprocess.check_output(
-        ["dpkg-query", f"--admindir={image.root}/var/lib/dpkg", form, "--show"], text=True
+        ["dpkg-query", f"--admindir={each_image.root}/var/lib/dpkg", form, "--show"], text=True
     )
     assert debian == {tuple(line.split()) for line in installed.splitlines()}
-    pins = (REPOSITORY / "tools/requirements-torch.txt").read_text()
     wheels = {locator for locator in listed if locator.startswith("pkg:pypi/")}
-    assert wheels == {
-        f"pkg:pypi/{name}@{version}" for name, version in re.findall(r"^(\S+)==(\S+)$", pins, re.M)
-    }
+    assert wheels >= pinned_wheels("tools/requirements-torch.txt")
+    wheels -= pinned_wheels("tools/requirements-torch.txt")
+    assert wheels <= pinned_wheels("tools/requirements-cuda.txt")
+    assert any("/nvidia-cudnn" in wheel for wheel in wheels) == has_cuda(each_image)
 
 
-def test_origin_and_checksum_of_every_copied_file_are_in_the_bill(image):
-    document = spdx(image)
+def test_origin_and_checksum_of_every_copied_file_are_in_the_bill(each_image):
+    document = spdx(each_image)
     links = {
         (link["spdxElementId"], link["relationshipType"]): link["relatedSpdxElement"]
         for link in document["relationships"]
     }
     listed = {entry["fileName"]: entry for entry in document["files"]}
     folders = ("usr/local/bin", "usr/local/lib/darkroom")
-    copied = [path for folder in folders for path in (image.root / folder).iterdir()]
-    assert set(listed) == {f"./{path.relative_to(image.root)}" for path in copied}
+    copied = [path for folder in folders for path in (each_image.root / folder).iterdir()]
+    assert set(listed) == {f"./{path.relative_to(each_image.root)}" for path in copied}
     for path in copied:
-        entry = listed[f"./{path.relative_to(image.root)}"]
+        entry = listed[f"./{path.relative_to(each_image.root)}"]
         sums = {item["algorithm"]: item["checksumValue"] for item in entry["checksums"]}
         told = subprocess.check_output(["sha256sum", path], text=True).split()[0]
         assert sums["SHA256"] == told, path
-        if path.parent.name == "darkroom":
+        if path.parent.name == "darkroom" and path.name != "libdarkroom_cuda.so":
             assert links[entry["SPDXID"], "EXPANDED_FROM_ARCHIVE"].startswith("SPDXRef-pypi-")
 
 
-def test_licences_of_what_was_copied_are_there(image):
-    folder = image.root / DOCUMENTS
+def test_licences_of_what_was_copied_are_there(each_image):
+    folder = each_image.root / DOCUMENTS
     assert (folder / "LICENSE").read_bytes() == (REPOSITORY / "LICENSE").read_bytes()
-    for line in (REPOSITORY / "tools/requirements-torch.txt").read_text().splitlines():
-        if name := re.match(r"[\w-]+(?===)", line):
-            texts = list((folder / "licences" / name[0]).iterdir())
-            assert texts and all(text.stat().st_size for text in texts), name[0]
-    for package in spdx(image)["packages"]:
+    for package in spdx(each_image)["packages"]:
+        if package["SPDXID"].startswith("SPDXRef-pypi-"):
+            texts = list((folder / "licences" / package["name"]).iterdir())
+            assert texts and all(text.stat().st_size for text in texts), package["name"]
         if package["SPDXID"].startswith("SPDXRef-deb-") and not package["name"].endswith("-dev"):
-            assert (image.root / f"usr/share/doc/{package['name']}").exists(), package["name"]
+            assert (each_image.root / f"usr/share/doc/{package['name']}").exists(), package["name"]
+
+
+def test_image_for_gpus_has_every_library_and_says_when_there_is_no_gpu(image, cuda_image):
+    folder = "usr/local/lib/darkroom"
+    assert not has_cuda(image) and has_cuda(cuda_image)
+    for library in ("libdarkroom_cuda.so", "libtorch_cuda_linalg.so", "libcudnn_graph.so.9"):
+        lines = subprocess.check_output(
+            ["chroot", cuda_image.root, "ldd", f"/{folder}/{library}"], text=True
+        )
+        assert "not found" not in lines, library
+    with pytest.raises(EndedEarly, match="LibTorch finds no GPU on this machine") as ended:
+        with Container(cuda_image):
+            pass
+    assert ended.value.code == 3, ended.value
+
+
+def test_image_for_gpus_serves_on_cpus_where_it_is_told_to(cuda_image):
+    with Container(cuda_image, {"DARKROOM_DEVICE": "cpu"}) as container:
+        done = container.run("darkroom", "generate", "--output", "/tmp/pictures", "a red apple")
+        assert done.returncode == 0, done.stderr

@@ -184,9 +184,11 @@ def version():
 
 
 @each_overlay
-def test_images_are_of_the_projects_version(name):
-    for container in containers(pod(overlay(name))["spec"]):
-        assert container["image"] == f"darkroom:{version()}"
+def test_images_are_of_the_projects_version_and_for_the_device(name):
+    spec = pod(overlay(name))["spec"]
+    uses_gpu = {"name": "DARKROOM_DEVICE", "value": "cuda"} in server(overlay(name))["env"]
+    for container in containers(spec):
+        assert container["image"] == f"darkroom:{version()}" + "-cuda" * uses_gpu
 
 
 def test_the_pages_own_overlay_changes_image_hashes_and_settings(tmp_path):
@@ -199,7 +201,7 @@ def test_the_pages_own_overlay_changes_image_hashes_and_settings(tmp_path):
     objects = kustomize(folder)
     spec = pod(objects)["spec"]
     images = {part["image"] for part in containers(spec)}
-    assert images == {f"registry.example/darkroom:{version()}"}
+    assert images == {f"registry.example/darkroom:{version()}-cuda"}
     data = {found["metadata"]["name"]: found["data"] for found in of_kind(objects, "ConfigMap")}
     mounted = {
         volume["name"]: data[volume["configMap"]["name"]]

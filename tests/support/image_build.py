@@ -5,6 +5,7 @@ kept between runs.
 """
 
 import ast
+import functools
 import hashlib
 import json
 import os
@@ -57,13 +58,17 @@ def buildah(*arguments):
 
 
 class BuiltImage:
-    """The image of this tree within a `with` block: its configuration, and its files in `root`."""
+    """The image of this tree within a `with` block: its configuration, and its files in `root`.
+
+    `target` is a stage of the Dockerfile: `cpu` or `cuda`.
+    """
+
+    def __init__(self, target):
+        self._target = target
 
     def __enter__(self):
-        for folder in ("storage", "run", "tmp"):
-            (FOLDER / folder).mkdir(parents=True, exist_ok=True)
-        buildah("rm", "--all")  # Those of a run that was killed.
-        self.name = _build(_base_image())
+        _tidy()
+        self.name = _build(_base_image(), self._target)
         self.config = json.loads(buildah("inspect", "--type=image", self.name))["Docker"]["config"]
         self._container = buildah("from", "--pull-never", self.name)
         self.root = pathlib.Path(buildah("mount", self._container))
@@ -74,17 +79,25 @@ class BuiltImage:
         buildah("rmi", self.name)
 
 
+@functools.cache  # Containers of this run are in use.
+def _tidy():
+    """Makes the store, without the containers of a run that was killed."""
+    for folder in ("storage", "run", "tmp"):
+        (FOLDER / folder).mkdir(parents=True, exist_ok=True)
+    buildah("rm", "--all")
+
+
 def _environment():
     return {**os.environ, "TMPDIR": str(FOLDER / "tmp")}
 
 
-def _build(base):
+def _build(base, target):
     """Builds the Dockerfile with what ccache and pip hold of this machine's own builds."""
     ccache = subprocess.check_output(["ccache", "--get-config=cache_dir"], text=True).strip()
     pip = subprocess.check_output([sys.executable, "-m", "pip", "cache", "dir"], text=True).strip()
-    log = FOLDER / "build.log"
+    log = FOLDER / f"build-{target}.log"
     # The caches are mounted over folders that every Debian has, so that no trace stays.
-    command = [REPOSITORY / "deploy/docker/build_image", "--isolation=chroot"]
+    command = [REPOSITORY / "deploy/docker/build_image", target, "--isolation=chroot"]
     command += [f"--build-arg=BASE={base}"]
     for variable, kept, seen in (("CCACHE_DIR", ccache, "/opt"), ("PIP_CACHE_DIR", pip, "/srv")):
         pathlib.Path(kept).mkdir(parents=True, exist_ok=True)
