@@ -63,7 +63,8 @@ nlohmann::json Measure(ImageGenerator& generator, int most_rows, int rounds) {
       for (size_t rows = 1; rows <= by_rows.size(); ++rows) {
         std::vector<ImageRequest> requests;
         for (size_t row = 0; row < rows; ++row) {
-          requests.push_back(MakeRequest("a red apple, number " + std::to_string(++prompts),
+          ++prompts;
+          requests.push_back(MakeRequest("a red apple, number " + std::to_string(prompts),
                                          {height, width}, kSteps, kGuidance, prompts));
         }
         MakeBatch(generator, requests, by_rows[rows - 1]);

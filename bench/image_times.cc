@@ -2,7 +2,7 @@
 // take turns with it. Reads lines of "IMAGES SIDE STEPS" (SIDE 0: the model's own), answers each
 // with a line of JSON, and ends with its input. What `peak` counts is bytes over the weights.
 //
-// Usage: image_times CHECKPOINT cpu|cuda DTYPE [PADDED_ROWS]
+// Usage: image_times CHECKPOINT cpu|cuda DTYPE VAE_DTYPE PADDED_ROWS
 
 #include <cstdio>
 #include <iostream>
@@ -62,7 +62,8 @@ nlohmann::json Answer(ImageGenerator& generator, const Command& command, int& pr
       command.side > 0 ? ImageSize{command.side, command.side} : generator.info().default_size;
   std::vector<ImageRequest> requests;
   for (int i = 0; i < command.images; ++i) {
-    requests.push_back(MakeRequest("picture " + std::to_string(++prompts), size, command.steps,
+    ++prompts;
+    requests.push_back(MakeRequest("picture " + std::to_string(prompts), size, command.steps,
                                    kGuidance, prompts));
   }
   nlohmann::json answer;
@@ -71,16 +72,16 @@ nlohmann::json Answer(ImageGenerator& generator, const Command& command, int& pr
   return answer;
 }
 
+// The VAE's dtype is given, whatever the checkpoint asks for, so that contenders compute in the same.
 int Run(const std::string& checkpoint, const std::string& device, const std::string& dtype,
-        int padded_rows) {
+        const std::string& vae_dtype, int padded_rows) {
   const std::map<std::string, Dtype> dtypes = {{"float32", Dtype::kFloat32},
                                                {"float16", Dtype::kFloat16},
                                                {"bfloat16", Dtype::kBfloat16},
                                                {"float8", Dtype::kFloat8}};
-  const Dtype of_networks = dtypes.at(dtype);
-  // Whatever the checkpoint asks for, so that contenders compute in the same.
-  const Dtype of_vae = of_networks == Dtype::kFloat8 ? Dtype::kFloat16 : of_networks;
-  SdxlOptions options{.dtype = of_networks, .vae_dtype = of_vae, .padded_rows = padded_rows};
+  SdxlOptions options{.dtype = dtypes.at(dtype),
+                      .vae_dtype = dtypes.at(vae_dtype),
+                      .padded_rows = padded_rows};
   if (device != "cpu") options.gpu = 0;
   const absl::Time begin = absl::Now();
   const auto generator = LoadOrExit(checkpoint.c_str(), options);
@@ -102,11 +103,11 @@ int Run(const std::string& checkpoint, const std::string& device, const std::str
 }  // namespace darkroom
 
 int main(int argc, char** argv) try {
-  if (argc < 4) {
-    std::fputs("usage: image_times CHECKPOINT cpu|cuda DTYPE [PADDED_ROWS]\n", stderr);
+  if (argc != 6) {
+    std::fputs("usage: image_times CHECKPOINT cpu|cuda DTYPE VAE_DTYPE PADDED_ROWS\n", stderr);
     return 2;
   }
-  return darkroom::Run(argv[1], argv[2], argv[3], argc > 4 ? std::stoi(argv[4]) : 0);
+  return darkroom::Run(argv[1], argv[2], argv[3], argv[4], std::stoi(argv[5]));
 } catch (const std::exception& error) {
   std::fprintf(stderr, "%s\n", error.what());
   return 3;

@@ -32,6 +32,7 @@ STAGES = (
     "checkpoint",
     "contenders",
     "curve",
+    "vae",
     "float8",
     "exact_bits",
     "shapes",

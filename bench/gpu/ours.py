@@ -8,11 +8,22 @@ from setting import Setting, Workload
 
 
 class Ours:
-    """Keeps the program running inside a `with` block."""
+    """Keeps the program running inside a `with` block.
 
-    def __init__(self, setting: Setting, dtype: str, padded_rows: int = 0):
+    The VAE computes in `vae_dtype`; by default in the networks', or float16 beside float8.
+    """
+
+    def __init__(
+        self,
+        setting: Setting,
+        dtype: str,
+        *,
+        vae_dtype: str | None = None,
+        padded_rows: int = 0,
+    ):
+        vae_dtype = vae_dtype or ("float16" if dtype == "float8" else dtype)
         self._command = [str(setting.programs / "bench" / "image_times"), str(setting.checkpoint)]
-        self._command += [setting.device, dtype, str(padded_rows)]
+        self._command += [setting.device, dtype, vae_dtype, str(padded_rows)]
 
     def __enter__(self) -> "Ours":
         self._process = subprocess.Popen(

@@ -43,23 +43,8 @@ class Theirs:
         peak = torch.cuda.max_memory_allocated() - begin_bytes if self._setting.is_gpu else 0
         return {"seconds": seconds, "peak": peak}
 
-    def decode(self, images: int, workload: Workload) -> float:
-        """Seconds of decoding alone."""
-        vae = self._pipeline.vae
-        side = workload.side // self._pipeline.vae_scale_factor
-        latents = torch.randn(images, 4, side, side).to(self._setting.device, vae.dtype)
-        self._wait()
-        begin = time.monotonic()
-        with torch.no_grad():
-            vae.decode(latents / vae.config.scaling_factor, return_dict=False)[0].cpu()
-        return time.monotonic() - begin
-
     def _start_counting(self) -> int:
         if not self._setting.is_gpu:
             return 0
         torch.cuda.reset_peak_memory_stats()
         return torch.cuda.memory_allocated()
-
-    def _wait(self) -> None:
-        if self._setting.is_gpu:
-            torch.cuda.synchronize()

@@ -46,17 +46,21 @@ def _accept_cuda_generators() -> None:
             module.randn_tensor = _randn_tensor
 
 
+def variant_of(folder: Path) -> str | None:
+    """What diffusers calls the kind of weights that the checkpoint has."""
+    return "fp16" if any(folder.glob("unet/*.fp16*")) else None
+
+
 def load_pipeline(folder: Path, dtype: torch.dtype = torch.float32) -> StableDiffusionXLPipeline:
     """The checkpoint in this dtype, whatever its files hold."""
     for logging in (diffusers_logging, transformers_logging):
         logging.set_verbosity_error()
         logging.disable_progress_bar()
-    variant = "fp16" if any(folder.glob("unet/*.fp16*")) else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         pipeline = StableDiffusionXLPipeline.from_pretrained(
             folder,
-            variant=variant,
+            variant=variant_of(folder),
             torch_dtype=dtype,
             add_watermarker=False,
             local_files_only=True,

@@ -60,5 +60,4 @@ def run(setting: Setting) -> dict:
         "loaded": loaded,
         "comparisons": results,
         "share_of_peak": large["rate"]["ours"] * _FLOP_OF_LARGE / _PEAK_FLOPS,
-        "their_decode_seconds": theirs.decode(1, setting.large),
     }

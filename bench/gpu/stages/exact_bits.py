@@ -46,7 +46,7 @@ def _price(setting: Setting) -> dict:
     rows = 8 if setting.is_gpu else 2
     seconds = {}
     for name, padded in (("noise", 0), ("bits", rows)):
-        with Ours(setting, setting.dtype, padded) as ours:
+        with Ours(setting, setting.dtype, padded_rows=padded) as ours:
             for images in (1, rows):
                 ours.make(images, setting.large)
                 times = [ours.make(images, setting.large)["seconds"] for _ in range(2)]
