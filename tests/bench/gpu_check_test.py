@@ -1,9 +1,11 @@
 """`make gpu-check` without a GPU: its dry run. That the figures are right is for the GPU to show."""
 
 import json
+import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -65,3 +67,17 @@ def test_every_stage_is_part_of_a_whole_run():
     shown = subprocess.check_output([sys.executable, CHECK, "--help"], text=True)
     listed = re.search(r"of ((?:\w+,\s+)+\w+); default all", shown)[1]
     assert set(re.split(r",\s+", listed)) == {path.stem for path in STAGES.glob("*.py")}
+
+
+def test_the_bundle_runs_stages_with_nothing_else_of_the_build(tmp_path, monkeypatch):
+    shown = subprocess.check_output([REPOSITORY / "tools" / "gpu-bundle"], text=True)
+    bundle = REPOSITORY / "build" / "gpu-bundle"
+    tracked = subprocess.check_output(["git", "ls-files", "-z"], cwd=REPOSITORY, text=True)
+    files = [REPOSITORY / name for name in tracked.split("\0") if name]
+    size = sum(file.stat().st_size for file in [*files, bundle.with_suffix(".tar.xz")])
+    assert size < 60 * 2**20, f"{size} bytes are too many to carry to a GPU: {shown}"
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    command = [bundle / "run", "python3", CHECK, tmp_path, "philox", "vae"]
+    command += ["--device", "cpu", "--scratch", tmp_path / "scratch"]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
