@@ -46,7 +46,7 @@ bench-scrapes:  ## What 50 scrapes at once cost a server under load, into bench/
 gpu-check:  ## Everything that has to be seen on a GPU, into bench/results/gpu; DEVICE=cpu: a dry run
 	@tools/setup test
 	@tools/build with-tests darkroom-server darkroom darkroom_cuda draw_noise image_times \
-	  model_cuda_cuda_ops_test model_cuda_kernels_test
+	  latents_error model_cuda_cuda_ops_test model_cuda_kernels_test
 	@.venv/bin/python bench/gpu/check.py bench/results/gpu --device $(or $(DEVICE),cuda)
 
 simulate:  ## The batcher in virtual time: what it must reach, and the plots: 5 minutes

@@ -63,8 +63,8 @@ nlohmann::json Answer(ImageGenerator& generator, const Command& command, int& pr
   std::vector<ImageRequest> requests;
   for (int i = 0; i < command.images; ++i) {
     ++prompts;
-    requests.push_back(MakeRequest("picture " + std::to_string(prompts), size, command.steps,
-                                   kGuidance, prompts));
+    requests.push_back(
+        MakeRequest("picture " + std::to_string(prompts), size, command.steps, kGuidance, prompts));
   }
   nlohmann::json answer;
   const int64_t peak = generator.PeakBytesOf([&] { answer = Make(generator, requests); });
@@ -72,16 +72,15 @@ nlohmann::json Answer(ImageGenerator& generator, const Command& command, int& pr
   return answer;
 }
 
-// The VAE's dtype is given, whatever the checkpoint asks for, so that contenders compute in the same.
+// `vae_dtype` goes before what the checkpoint asks for, so that contenders compute in the same.
 int Run(const std::string& checkpoint, const std::string& device, const std::string& dtype,
         const std::string& vae_dtype, int padded_rows) {
   const std::map<std::string, Dtype> dtypes = {{"float32", Dtype::kFloat32},
                                                {"float16", Dtype::kFloat16},
                                                {"bfloat16", Dtype::kBfloat16},
                                                {"float8", Dtype::kFloat8}};
-  SdxlOptions options{.dtype = dtypes.at(dtype),
-                      .vae_dtype = dtypes.at(vae_dtype),
-                      .padded_rows = padded_rows};
+  SdxlOptions options{
+      .dtype = dtypes.at(dtype), .vae_dtype = dtypes.at(vae_dtype), .padded_rows = padded_rows};
   if (device != "cpu") options.gpu = 0;
   const absl::Time begin = absl::Now();
   const auto generator = LoadOrExit(checkpoint.c_str(), options);

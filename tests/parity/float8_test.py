@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from live_server import LiveServer
-from pictures import pixels_of, psnr, raw_request
+from pictures import pixels_of, psnr, raw_request, ssim
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -41,9 +41,12 @@ def test_images_of_float8_are_near_those_of_float16():
     images = {dtype: images_of(dtype, requests) for dtype in ("float16", "float8")}
     pairs = list(zip(images["float8"], images["float16"], strict=True))
     ratios = [psnr(one, other) for one, other in pairs]
+    likeness = [ssim(one, other) for one, other in pairs]
     print(f"PSNR in dB: median {np.median(ratios):.1f}, worst {min(ratios):.1f}")
+    print(f"SSIM: median {np.median(likeness):.3f}, worst {min(likeness):.3f}")
     assert any((one != other).any() for one, other in pairs), "nothing was rounded"
-    assert np.median(ratios) >= 20
+    assert np.median(ratios) >= 27
+    assert np.median(likeness) >= 0.95
     # Not another picture: nearer to its own than to any other.
     for place, image in enumerate(images["float8"]):
         distances = [np.mean((image - other) ** 2) for other in images["float16"]]

@@ -1,15 +1,17 @@
-"""What float8 gains over float16 and what it costs: rates in turns, and pictures of the embedded
-model."""
+"""What float8 gains over float16 and what it costs: rates in turns, pictures of the embedded model,
+and latents of the checkpoint that speed is measured with."""
 
+import json
 import random
 import statistics
+import subprocess
 
 import numpy as np
 from ours import Ours
 from setting import EMBEDDED, Setting
 
 from live_server import LiveServer
-from pictures import pixels_of, psnr, raw_request
+from pictures import pixels_of, psnr, raw_request, ssim
 
 _SEED = 4
 _PICTURES = 32
@@ -49,11 +51,25 @@ def _pictures(setting: Setting, dtype: str) -> list[np.ndarray]:
     return pictures
 
 
+def _latents_errors(setting: Setting) -> list[dict]:
+    """Relative errors after each step."""
+    program = setting.programs / "bench" / "latents_error"
+    command = [program, setting.checkpoint, setting.device, setting.large.side, setting.large.steps]
+    shown = subprocess.check_output([str(word) for word in command], text=True)
+    return [json.loads(line) for line in shown.splitlines()]
+
+
+def _median_and_worst(measure, pairs: list) -> dict:
+    values = [measure(one, other) for one, other in pairs]
+    return {"median": statistics.median(values), "worst": min(values)}
+
+
 def run(setting: Setting) -> dict:
-    pairs = zip(*(_pictures(setting, dtype) for dtype in _DTYPES), strict=True)
-    ratios = [psnr(one, other) for one, other in pairs]
+    pairs = list(zip(*(_pictures(setting, dtype) for dtype in _DTYPES), strict=True))
     eight = 8 if setting.is_gpu else 2
     return {
-        "psnr_db": {"median": statistics.median(ratios), "worst": min(ratios)},
+        "psnr_db": _median_and_worst(psnr, pairs),
+        "ssim": _median_and_worst(ssim, pairs),
+        "latents": _latents_errors(setting),
         "rates": [_seconds_in_turns(setting, images) for images in (eight, 1)],
     }
