@@ -20,6 +20,7 @@ import sys
 import traceback
 from pathlib import Path
 
+import goals
 from setting import Setting
 
 _STAGE_SECONDS = 8 * 60
@@ -38,6 +39,7 @@ STAGES = (
     "shapes",
     "service",
     "compiled",
+    "compiled_batch",
 )
 
 
@@ -83,8 +85,10 @@ def _run_in_turn(stages: list[str], folder: Path, options: argparse.Namespace) -
     return failed
 
 
-def _write_summary(folder: Path) -> None:
+def _write_summary(folder: Path, device: str) -> None:
     lines = [f"# {folder.name}", ""]
+    if device == "cuda":
+        lines += [*goals.table(folder), ""]
     for stage in STAGES:
         path = folder / f"{stage}.json"
         if path.exists():
@@ -118,7 +122,7 @@ def main() -> int:
             return 1
         return 0
     failed = _run_in_turn(options.stages or list(STAGES), folder, options)
-    _write_summary(folder)
+    _write_summary(folder, options.device)
     print(f"results: {folder}" + (f"; failed: {', '.join(failed)}" if failed else ""))
     return 1 if failed else 0
 

@@ -10,7 +10,7 @@
 namespace darkroom {
 namespace {
 
-// Each holds what its layers take of the prompts: about 55 MB a sample for SDXL in halves.
+// Each holds what its layers take of the prompts: about 26 MB a sample for SDXL in halves.
 constexpr size_t kMaxRecordings = 16;
 
 bool AreSame(const std::vector<at::Tensor>& a, const std::vector<at::Tensor>& b) {

@@ -1,5 +1,6 @@
 """`make gpu-check` without a GPU: its dry run. That the figures are right is for the GPU to show."""
 
+import importlib
 import json
 import os
 import re
@@ -67,6 +68,24 @@ def test_every_stage_is_part_of_a_whole_run():
     shown = subprocess.check_output([sys.executable, CHECK, "--help"], text=True)
     listed = re.search(r"of ((?:\w+,\s+)+\w+); default all", shown)[1]
     assert set(re.split(r",\s+", listed)) == {path.stem for path in STAGES.glob("*.py")}
+
+
+def test_summary_tells_which_goals_were_reached(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(CHECK.parent)
+    table = importlib.import_module("goals").table
+    loads = {"0.9": {"latency_seconds": {"p99": 19.9}}, "0.95": {"latency_seconds": {"p99": 20.1}}}
+    idle = {"without_window": {"longest": 0.012}}
+    service = {"saturated_over_loop": 0.97, "idle_extra_seconds": idle, "poisson": loads}
+    (tmp_path / "service.json").write_text(json.dumps(service))
+    vae = {"bfloat16": {"ours": 0.045}, "float32": {"ours": 0.101}}
+    (tmp_path / "vae.json").write_text(json.dumps(vae))
+    lines = table(tmp_path)
+    assert "| server / loop, images | >= 0.98 | 0.97 | missed |" in lines
+    assert "| idle call over the loop's, without the window, ms | <= 10 | 12 | missed |" in lines
+    assert "| Poisson load with p99 <= 20 s / loop | >= 0.9 | 0.9 | reached |" in lines
+    assert "| VAE in bfloat16, ms | <= 45 | 45 | reached |" in lines
+    assert "| VAE in float32, ms | <= 100 | 101 | missed |" in lines
+    assert sum(line.endswith("| not seen |  |") for line in lines) == len(lines) - 2 - 5
 
 
 def test_the_bundle_runs_stages_with_nothing_else_of_the_build(tmp_path, monkeypatch):

@@ -1,0 +1,8 @@
+"""Our rate against diffusers compiled by torch, in turns."""
+
+from setting import Setting
+from stages.compiled import compare
+
+
+def run(setting: Setting) -> dict:
+    return compare(setting, 8 if setting.is_gpu else 2)
