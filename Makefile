@@ -89,13 +89,13 @@ format:  ## Bring the code into shape
 install: build  ## Copy programs and model below PREFIX, by default /usr/local
 	@cmake --install build/release --prefix $(or $(PREFIX),/usr/local)
 
-install-cuda: cuda install  ## Copy what the server loads for --device cuda there too, 2 GB
+install-cuda: cuda install  ## Copy what the server loads for --device cuda there too, 2.8 GB
 	@cmake --install build/release --component cuda --prefix $(or $(PREFIX),/usr/local)
 
 image:  ## Build the container image with docker, podman or buildah
 	@deploy/docker/build_image cpu
 
-image-cuda:  ## Build the one for GPUs, of 3 GB
+image-cuda:  ## Build the one for GPUs, of 3.5 GB
 	@deploy/docker/build_image cuda
 
 clean:  ## Remove what was built, not what was installed

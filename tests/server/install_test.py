@@ -47,7 +47,7 @@ def test_libraries_are_the_systems_or_installed_beside_it(prefix):
 
 @pytest.fixture(scope="module")
 def prefix_with_cuda(prefix):
-    """`prefix` with what `make install-cuda` adds, in the end: its two gigabytes go with it."""
+    """`prefix` with what `make install-cuda` adds, in the end: its gigabytes go with it."""
     build = program("").parent
     command = ["cmake", "--install", build, "--prefix", prefix, "--component", "cuda"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
