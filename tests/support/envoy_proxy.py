@@ -124,7 +124,8 @@ class EnvoyProxy:
 
     def _started(self):
         assert self._process.poll() is None, f"Envoy ended:\n{self.log()}"
-        if not (pathlib.Path(self._folder.name) / "admin").exists():
+        admin = pathlib.Path(self._folder.name) / "admin"
+        if not admin.exists() or not admin.read_text():  # Made before it is written.
             return False
         listeners = json.loads(self.admin("/listeners?format=json")).get("listener_statuses", [])
         for listener in listeners:
