@@ -2,16 +2,16 @@
 // each from its own latents. Prints for every step a line of JSON with |float8 - float16| /
 // |float16| of `prediction`, from float16's latents, and of `latents` after it.
 //
-// Usage: latents_error CHECKPOINT cpu|cuda SIDE STEPS (SIDE 0: the model's own)
+// Usage: latents_error CHECKPOINT cpu|cuda SIDE STEPS
 
 #include <ATen/ATen.h>
 #include <c10/core/DeviceGuard.h>
 #include <c10/core/InferenceMode.h>
 
 #include <cstdio>
+#include <exception>
 #include <iostream>
 #include <memory>
-#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,30 +31,21 @@ namespace {
 constexpr double kGuidance = 8;
 constexpr uint64_t kSeed = 1;
 
-template <typename T>
-T ValueOrThrow(absl::StatusOr<T> value) {
-  if (!value.ok()) throw std::runtime_error(std::string(value.status().message()));
-  return *std::move(value);
-}
-
 // An image on its way through the UNet of one dtype.
 class Traveller {
  public:
   Traveller(const std::string& folder, at::Device device, Dtype dtype, int side, int steps)
-      : checkpoint_(ValueOrThrow(SdxlCheckpoint::Load(folder, device, dtype, Dtype::kFloat16))),
+      : checkpoint_(SdxlCheckpoint::Load(folder, device, dtype, Dtype::kFloat16).value()),
         prompts_(checkpoint_.prompts, /*one_by_one=*/false),
         runner_(checkpoint_.unet),
         noise_(kSeed, GeneratorDevice::kCpu, at::TensorOptions(device).dtype(at::kFloat)) {
     const auto factor = static_cast<int>(checkpoint_.vae.config().factor());
-    const auto own = static_cast<int>(checkpoint_.unet.config().sample_size);
-    const int latents_side = side > 0 ? side / factor : own;
-    const ImageSize size{latents_side * factor, latents_side * factor};
-    const ImageRequest request = MakeRequest("a picture", size, steps, kGuidance, kSeed);
+    const ImageRequest request = MakeRequest("a picture", {side, side}, steps, kGuidance, kSeed);
     const std::vector<const ImageRequest*> requests = {&request};
     conditions_ = std::move(
         MakeConditions(prompts_, checkpoint_.zeros_for_absent_negative, requests).front());
     sampler_ = checkpoint_.scheduler.MakeSampler(checkpoint_.scheduler.default_type(), steps, {});
-    latents_ = noise_.Draw({checkpoint_.unet.config().in_channels, latents_side, latents_side}) *
+    latents_ = noise_.Draw({checkpoint_.unet.config().in_channels, side / factor, side / factor}) *
                sampler_->initial_sigma();
   }
 
@@ -76,7 +67,10 @@ class Traveller {
     return Guide(predicted[0], predicted[1], kGuidance, /*rescale=*/0);
   }
 
-  void Step() { latents_ = sampler_->Step(Predict(latents_), latents_, noise_); }
+  // `prediction` is that of its own latents.
+  void Step(const at::Tensor& prediction) {
+    latents_ = sampler_->Step(prediction, latents_, noise_);
+  }
 
  private:
   SdxlCheckpoint checkpoint_;
@@ -94,16 +88,16 @@ double RelativeError(const at::Tensor& actual, const at::Tensor& expected) {
 
 void Run(const std::string& folder, const std::string& device_name, int side, int steps) {
   const at::Device device =
-      device_name == "cpu" ? at::Device(at::kCPU) : ValueOrThrow(OpenGpu(0, /*same_bits=*/false));
+      device_name == "cpu" ? at::Device(at::kCPU) : OpenGpu(0, /*same_bits=*/false).value();
   const c10::InferenceMode inference;
   const c10::DeviceGuard current(device);
   Traveller half(folder, device, Dtype::kFloat16, side, steps);
   Traveller eighth(folder, device, Dtype::kFloat8, side, steps);
   for (int step = 0; step < steps; ++step) {
-    const at::Tensor start = half.latents();
-    const double prediction = RelativeError(eighth.Predict(start), half.Predict(start));
-    half.Step();
-    eighth.Step();
+    const at::Tensor expected = half.Predict(half.latents());
+    const double prediction = RelativeError(eighth.Predict(half.latents()), expected);
+    half.Step(expected);
+    eighth.Step(eighth.Predict(eighth.latents()));
     const double latents = RelativeError(eighth.latents(), half.latents());
     std::cout << nlohmann::json{{"prediction", prediction}, {"latents", latents}} << std::endl;
   }

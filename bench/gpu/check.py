@@ -86,13 +86,16 @@ def _run_in_turn(stages: list[str], folder: Path, options: argparse.Namespace) -
 
 
 def _write_summary(folder: Path, device: str) -> None:
+    paths = {stage: folder / f"{stage}.json" for stage in STAGES}
+    results = {
+        stage: json.loads(path.read_text()) for stage, path in paths.items() if path.exists()
+    }
     lines = [f"# {folder.name}", ""]
     if device == "cuda":
-        lines += [*goals.table(folder), ""]
+        lines += [*goals.table(results), ""]
     for stage in STAGES:
-        path = folder / f"{stage}.json"
-        if path.exists():
-            text = json.dumps(json.loads(path.read_text()), indent=1)
+        if stage in results:
+            text = json.dumps(results[stage], indent=1)
             lines += [f"## {stage}", "", "```json", text, "```", ""]
         else:
             lines += [f"## {stage}", "", "Not seen.", ""]

@@ -1,9 +1,7 @@
 """What the figures of one H200 are to reach, and which do."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 _MS = 1e-3
 _GB = 1e9
@@ -98,15 +96,14 @@ GOALS = (
 )
 
 
-def table(folder: Path) -> list[str]:
-    """Lines of Markdown on the results in a folder."""
+def table(results: dict[str, dict]) -> list[str]:
+    """Lines of Markdown on the results of stages, by their names."""
     lines = ["| measure | goal | seen | |", "|---|---|---|---|"]
     for goal in GOALS:
-        path = folder / f"{goal.stage}.json"
         bound = f"{'>=' if goal.is_least else '<='} {goal.bound:g}"
         seen, verdict = "not seen", ""
-        if path.exists():
-            figure = goal.figure(json.loads(path.read_text()))
+        if goal.stage in results:
+            figure = goal.figure(results[goal.stage])
             seen, verdict = f"{figure:.3g}", "reached" if goal.is_reached(figure) else "missed"
         lines.append(f"| {goal.measure} | {bound} | {seen} | {verdict} |")
     return lines

@@ -48,6 +48,11 @@ class Setting:
         return Workload("512 pixels", 512, 20) if self.is_gpu else Workload("32 pixels", 32, 4)
 
     @property
+    def full_batch(self) -> int:
+        """Images of the largest batch that contenders are compared with."""
+        return 8 if self.is_gpu else 2
+
+    @property
     def dtype(self) -> str:
         """What contenders compute in."""
         return "float16" if self.is_gpu else "float32"

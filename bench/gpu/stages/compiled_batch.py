@@ -5,4 +5,4 @@ from stages.compiled import compare
 
 
 def run(setting: Setting) -> dict:
-    return compare(setting, 8 if setting.is_gpu else 2)
+    return compare(setting, setting.full_batch)

@@ -5,6 +5,7 @@ import statistics
 from ours import Ours
 from setting import Setting, Workload
 from theirs import Theirs
+from turns import take_turns
 
 _PEAK_FLOPS = 989e12  # Dense halves on an H200.
 _FLOP_OF_LARGE = 281.1e12  # Of one image: 1024 pixels, 20 steps, guidance.
@@ -15,13 +16,12 @@ def _median(results: list[dict], key: str) -> float:
 
 
 def in_turns(ours: Ours, theirs: Theirs, images: int, workload: Workload, repeats: int) -> dict:
-    """Medians of both and their ratio, after a first time that is not counted."""
-    made = {"ours": [], "theirs": []}
-    for repeat in range(repeats + 1):
-        for name, contender in (("ours", ours), ("theirs", theirs)):
-            result = contender.make(images, workload)
-            if repeat > 0:
-                made[name].append(result)
+    """Medians of both and their ratio."""
+    contenders = {
+        "ours": lambda: ours.make(images, workload),
+        "theirs": lambda: theirs.make(images, workload),
+    }
+    made = take_turns(contenders, repeats)
     seconds = {name: _median(results, "seconds") for name, results in made.items()}
     spread = {
         name: [min(r["seconds"] for r in results), max(r["seconds"] for r in results)]
@@ -44,14 +44,13 @@ def in_turns(ours: Ours, theirs: Theirs, images: int, workload: Workload, repeat
 
 def run(setting: Setting) -> dict:
     theirs = Theirs(setting)
-    eight = 8 if setting.is_gpu else 2
     with Ours(setting, setting.dtype) as ours:
         results = [
             in_turns(ours, theirs, images, workload, repeats)
             for images, workload, repeats in (
                 (1, setting.large, setting.repeats),
                 (1, setting.small, setting.repeats),
-                (eight, setting.large, 3),
+                (setting.full_batch, setting.large, 3),
             )
         ]
         loaded = ours.loaded

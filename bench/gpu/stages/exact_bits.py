@@ -43,7 +43,7 @@ def _count_changed(setting: Setting) -> dict:
 
 def _price(setting: Setting) -> dict:
     """Seconds of a full pass's batch, and of one image, with and without padding."""
-    rows = 8 if setting.is_gpu else 2
+    rows = setting.full_batch
     seconds = {}
     for name, padded in (("noise", 0), ("bits", rows)):
         with Ours(setting, setting.dtype, padded_rows=padded) as ours:

@@ -9,6 +9,7 @@ import subprocess
 import numpy as np
 from ours import Ours
 from setting import EMBEDDED, Setting
+from turns import take_turns
 
 from live_server import LiveServer
 from pictures import pixels_of, psnr, raw_request, ssim
@@ -19,13 +20,12 @@ _DTYPES = ("float16", "float8")
 
 
 def _seconds_in_turns(setting: Setting, images: int) -> dict:
-    seconds = {dtype: [] for dtype in _DTYPES}
     with Ours(setting, "float16") as half, Ours(setting, "float8") as float8:
-        for repeat in range(setting.repeats + 1):
-            for dtype, ours in zip(_DTYPES, (half, float8), strict=True):
-                made = ours.make(images, setting.large)
-                if repeat > 0:  # Plans, graphs and memory are new at first.
-                    seconds[dtype].append(made["seconds"])
+        contenders = {
+            "float16": lambda: half.make(images, setting.large)["seconds"],
+            "float8": lambda: float8.make(images, setting.large)["seconds"],
+        }
+        seconds = take_turns(contenders, setting.repeats)
     medians = {dtype: statistics.median(times) for dtype, times in seconds.items()}
     gain = medians["float16"] / medians["float8"]
     comparison = {
@@ -66,10 +66,9 @@ def _median_and_worst(measure, pairs: list) -> dict:
 
 def run(setting: Setting) -> dict:
     pairs = list(zip(*(_pictures(setting, dtype) for dtype in _DTYPES), strict=True))
-    eight = 8 if setting.is_gpu else 2
     return {
         "psnr_db": _median_and_worst(psnr, pairs),
         "ssim": _median_and_worst(ssim, pairs),
         "latents": _latents_errors(setting),
-        "rates": [_seconds_in_turns(setting, images) for images in (eight, 1)],
+        "rates": [_seconds_in_turns(setting, images) for images in (setting.full_batch, 1)],
     }

@@ -75,7 +75,7 @@ def _poisson(server: LiveServer, setting: Setting, rate: float) -> dict:
 
 
 def run(setting: Setting) -> dict:
-    rows = 8 if setting.is_gpu else 2
+    rows = setting.full_batch
     with Ours(setting, setting.dtype) as ours:
         ours.make(rows, setting.large)
         loop = rows / statistics.median(

@@ -8,6 +8,7 @@ from diffusers import AutoencoderKL
 from oracle import variant_of
 from ours import Ours
 from setting import Setting, Workload
+from turns import take_turns
 
 _DTYPES = ("bfloat16", "float32")
 
@@ -35,21 +36,19 @@ class _TheirDecoder:
         return time.monotonic() - begin
 
 
-def run(setting: Setting) -> dict:
+def _medians(setting: Setting, dtype: str) -> dict[str, float]:
     workload = Workload(setting.large.name, setting.large.side, steps=1)
-    result = {}
-    for dtype in _DTYPES:
-        theirs = _TheirDecoder(setting, dtype)
-        seconds = {"ours": [], "theirs": []}
-        with Ours(setting, setting.dtype, vae_dtype=dtype) as ours:
-            for repeat in range(setting.repeats + 1):
-                made = {
-                    "ours": ours.make(1, workload)["finish"],
-                    "theirs": theirs.seconds(workload.side),
-                }
-                if repeat > 0:  # Plans and memory are new at first.
-                    for name, value in made.items():
-                        seconds[name].append(value)
-        result[dtype] = {name: statistics.median(values) for name, values in seconds.items()}
-        print(dtype, result[dtype], flush=True)
-    return result
+    theirs = _TheirDecoder(setting, dtype)
+    with Ours(setting, setting.dtype, vae_dtype=dtype) as ours:
+        contenders = {
+            "ours": lambda: ours.make(1, workload)["finish"],
+            "theirs": lambda: theirs.seconds(workload.side),
+        }
+        seconds = take_turns(contenders, setting.repeats)
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    print(dtype, medians, flush=True)
+    return medians
+
+
+def run(setting: Setting) -> dict:
+    return {dtype: _medians(setting, dtype) for dtype in _DTYPES}
