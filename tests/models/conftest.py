@@ -3,13 +3,12 @@
 Set DARKROOM_TEST_SEED to the printed seed to draw the same again.
 """
 
-import os
-import random
 import sys
 
 import numpy as np
 import pytest
 
+from draws import choose_seed
 from protos import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "models" / "emoji" / "training"))
@@ -17,7 +16,7 @@ sys.path.insert(0, str(REPOSITORY / "models" / "emoji" / "training"))
 from recognise import Recogniser  # noqa: E402
 
 
-_SEED = int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrandbits(32))
+_SEED = choose_seed()
 
 
 @pytest.fixture

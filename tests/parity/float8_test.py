@@ -4,18 +4,18 @@ Prompts and seeds are drawn; set DARKROOM_TEST_SEED to the printed seed to draw 
 """
 
 import itertools
-import os
 import random
 
 import numpy as np
 import pytest
 
+from draws import choose_seed
 from live_server import LiveServer
 from pictures import pixels_of, psnr, raw_request, ssim
 
 pytestmark = pytest.mark.timeout(300)
 
-SEED = int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrandbits(32))
+SEED = choose_seed()
 IMAGES = 24
 SUBJECTS = ("fox", "penguin", "red apple", "pizza", "strawberry", "owl")
 COLOURS = ("blue", "green", "white", "yellow", "pink")

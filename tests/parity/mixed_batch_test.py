@@ -1,6 +1,5 @@
 """Eight rows that differ in every field at once share their passes, and each is as if alone."""
 
-import os
 import random
 from dataclasses import fields
 
@@ -10,6 +9,7 @@ from cases import Case
 from compare import generate
 from init_images import draw_picture
 
+from draws import choose_seed
 from live_server import LiveServer
 from pictures import assert_same_picture
 from protos import REPOSITORY
@@ -17,7 +17,7 @@ from protos import REPOSITORY
 pytestmark = pytest.mark.timeout(300)
 
 EMBEDDED = REPOSITORY / "models" / "emoji"
-SEED = int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrandbits(32))
+SEED = choose_seed()
 ROWS = 8
 SIZE = (72, 96)
 

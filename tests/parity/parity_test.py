@@ -18,13 +18,14 @@ from oracle import Oracle
 from random_checkpoint import make_checkpoint
 from report import REPORT
 
+from draws import choose_seed
 from live_server import LiveServer
 from pictures import MIN_EQUAL_SHARE, moved_share
 from protos import REPOSITORY
 
 
 EMBEDDED = REPOSITORY / "models" / "emoji"
-SEED = int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrandbits(32))
+SEED = choose_seed()
 ROUNDS = int(os.environ.get("DARKROOM_PARITY_ROUNDS") or 1)
 pytestmark = pytest.mark.timeout(300 * ROUNDS)
 # Long enough for a group sent at once to meet; a lone request waits it out.

@@ -1,6 +1,5 @@
 """float16 and bfloat16: as near to the float32 image as diffusers itself comes with them."""
 
-import os
 import random
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from random_checkpoint import make_checkpoint
 from report import REPORT
 from safetensors.torch import load_file, save_file
 
+from draws import choose_seed
 from live_server import LiveServer
 from pictures import assert_same_picture
 from protos import REPOSITORY
@@ -23,7 +23,7 @@ from protos import REPOSITORY
 pytestmark = pytest.mark.timeout(300)
 
 EMBEDDED = REPOSITORY / "models" / "emoji"
-SEED = int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrandbits(32))
+SEED = choose_seed()
 # Static, so that what is sent together is made together.
 FLAGS = ("--batching", "static", "--batch-window", "300ms")
 MAX_ERROR_RATIO = 1.25

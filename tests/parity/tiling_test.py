@@ -1,6 +1,5 @@
 """Images of more than 2^21 pixels go through the VAE in tiles, as diffusers' do when told to."""
 
-import os
 import random
 
 import numpy as np
@@ -12,6 +11,7 @@ from init_images import draw_picture
 from oracle import Oracle
 from random_checkpoint import make_checkpoint
 
+from draws import choose_seed
 from live_server import LiveServer
 from pictures import MIN_EQUAL_SHARE
 from protos import REPOSITORY
@@ -19,7 +19,7 @@ from protos import REPOSITORY
 pytestmark = pytest.mark.timeout(600)
 
 EMBEDDED = REPOSITORY / "models" / "emoji"
-SEED = int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrandbits(32))
+SEED = choose_seed()
 LARGE = (1456, 1448)
 MAX_PIXELS = 1 << 22
 

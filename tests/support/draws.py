@@ -7,11 +7,16 @@ SUBJECTS = ("a red apple", "a penguin", "a rocket", "a cat", "a cup of coffee", 
 COLOURS = ("blue", "white", "green", "yellow", "black")
 
 
+def choose_seed():
+    """That of DARKROOM_TEST_SEED, or a drawn one. Who draws from it prints it under this name."""
+    return int(os.environ.get("DARKROOM_TEST_SEED") or random.SystemRandom().getrandbits(32))
+
+
 def seeded_random():
     """A generator whose seed pytest shows when the test that called this fails."""
-    seed = os.environ.get("DARKROOM_TEST_SEED") or str(random.SystemRandom().getrandbits(32))
+    seed = choose_seed()
     print(f"to draw the same again: DARKROOM_TEST_SEED={seed}")
-    return random.Random(seed)
+    return random.Random(str(seed))
 
 
 def draw_prompt(rng):
